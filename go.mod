@@ -1,0 +1,3 @@
+module github.com/creche-go/creche
+
+go 1.26

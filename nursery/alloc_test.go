@@ -1,0 +1,135 @@
+//go:build !race
+
+package nursery_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// cost returns how many allocations, and how many bytes, a call of f makes
+// when the pools are warm. It is the least of several rounds: a collection
+// empties the pools, and is nobody's fault.
+func cost(f func()) (allocs float64, bytes uint64) {
+	const rounds, calls = 10, 200
+	allocs, bytes = 1e9, 1<<62
+	for range rounds {
+		for range 20 {
+			f()
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range calls {
+			f()
+		}
+		runtime.ReadMemStats(&after)
+		allocs = min(allocs, float64((after.Mallocs-before.Mallocs)/calls))
+		bytes = min(bytes, (after.TotalAlloc-before.TotalAlloc)/calls)
+	}
+	return allocs, bytes
+}
+
+func TestAllocOfANursery(t *testing.T) {
+	if got := unsafe.Sizeof(nursery.Nursery{}); got > 112 {
+		t.Errorf("got a Nursery of %d bytes, want at most 112", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	one := func(_ context.Context, n *nursery.Nursery) error {
+		n.Go(succeeds)
+		return nil
+	}
+	ten := func(_ context.Context, n *nursery.Nursery) error {
+		for range 10 {
+			n.Go(succeeds)
+		}
+		return nil
+	}
+	looks := func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+		default:
+		}
+		return nil
+	}
+	tenLook := func(_ context.Context, n *nursery.Nursery) error {
+		for range 10 {
+			n.Go(looks)
+		}
+		return nil
+	}
+	bundle := nursery.Bundle(nursery.Title("bundled"), nursery.Isolate())
+	tests := []struct {
+		name   string
+		call   func()
+		allocs float64
+		bytes  uint64
+	}{
+		{"Run without a task", func() { nursery.Run(ctx, func(context.Context, *nursery.Nursery) error { return nil }) }, 1, 112},
+		{"Run with one task", func() { nursery.Run(ctx, one) }, 1, 112},
+		{"Run with ten tasks", func() { nursery.Run(ctx, ten) }, 1, 112},
+		{"Run with ten tasks and a bundle of options", func() { nursery.Run(ctx, ten, bundle) }, 1, 112},
+		{"Run with ten tasks that look at Done, under a parent that never ends", func() { nursery.Run(context.Background(), tenLook) }, 4, 400},
+		{"Run with ten tasks that look at Done", func() { nursery.Run(ctx, tenLook) }, 7, 480},
+		{"All of one function", func() { nursery.All(ctx, succeeds) }, 1, 112},
+		{"All of two functions", func() { nursery.All(ctx, succeeds, succeeds) }, 1, 112},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if allocs, bytes := cost(tt.call); allocs > tt.allocs || bytes > tt.bytes {
+				t.Errorf("got %v allocations and %d bytes, want at most %v and %d", allocs, bytes, tt.allocs, tt.bytes)
+			} else {
+				t.Logf("%v allocations, %d bytes", allocs, bytes)
+			}
+		})
+	}
+}
+
+func TestAllocOfATask(t *testing.T) {
+	idle := func(n *nursery.Nursery) {
+		for n.Len() > 0 {
+			runtime.Gosched()
+		}
+	}
+	tests := []struct {
+		name string
+		opts []nursery.Option
+		call func(n *nursery.Nursery)
+	}{
+		{"Go in an open nursery", nil, func(n *nursery.Nursery) { n.Go(succeeds) }},
+		{"TryGo in an open nursery", nil, func(n *nursery.Nursery) { n.TryGo(succeeds) }},
+		{"Go of a named task", nil, func(n *nursery.Nursery) { n.Go(succeeds, nursery.Name("task")) }},
+		{"Go under a limit", []nursery.Option{nursery.Limit(1)}, func(n *nursery.Nursery) { n.Go(succeeds); n.Go(succeeds) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+				if allocs, bytes := cost(func() { tt.call(n); idle(n) }); allocs > 0 {
+					t.Errorf("got %v allocations and %d bytes, want none", allocs, bytes)
+				}
+				return nil
+			}, tt.opts...)
+		})
+	}
+}
+
+func TestAllocOfLookingAtAContext(t *testing.T) {
+	key := new(string)
+	parent, cancel := context.WithCancel(context.WithValue(t.Context(), key, "value"))
+	defer cancel()
+	nursery.Run(parent, func(ctx context.Context, _ *nursery.Nursery) error {
+		if allocs, _ := cost(func() {
+			ctx.Err()
+			ctx.Value(key)
+			nursery.From(ctx)
+			context.Cause(ctx)
+		}); allocs > 0 {
+			t.Errorf("got %v allocations, want none", allocs)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,142 @@
+package nursery
+
+import (
+	"context"
+	"errors"
+	"strconv"
+)
+
+// Sentinel errors.
+var (
+	// ErrClosed is what [Nursery.TryGo] returns once the nursery has closed,
+	// and the reason that a closed nursery's context gives.
+	ErrClosed = errors.New("nursery: closed")
+	// ErrFull is what [Nursery.TryGo] returns when the nursery's [Limit] is
+	// reached and its [Queue] is full.
+	ErrFull = errors.New("nursery: full")
+	// ErrGoexit is the failure of a task that called [runtime.Goexit].
+	ErrGoexit = errors.New("nursery: task called runtime.Goexit")
+	// ErrDropped is what became of a task that was still queued when its
+	// nursery was cancelled.
+	ErrDropped = errors.New("nursery: queued task dropped")
+)
+
+// Cancelled is the cause that [context.Cause] finds on the context of a
+// nursery that was cancelled. It says which nursery and who did it, and
+// unwraps to the reason: the failure of a task, the cause given to
+// [Nursery.Cancel], the cause of the parent's end, or [ErrClosed].
+//
+// Each cancellation has a *Cancelled of its own, by which a nursery tells the
+// echoes of its cancellation from failures. (Only the closing of a nursery,
+// after which nothing is left to echo it, shares one.)
+type Cancelled struct {
+	Nursery string // the nursery's name, if it has one
+	By      string // a task, "the body", "Cancel", "the parent" or "the close"
+	reason  error
+	err     error // what the context's Err returns
+	parent  bool  // the parent ended
+}
+
+// Error tells the nursery, who cancelled it, and the reason; of a panic without
+// the stack, which was reported, for whoever is cancelled may say why.
+func (c *Cancelled) Error() string {
+	s := "nursery: "
+	if c.Nursery != "" {
+		s = "nursery " + c.Nursery + ": "
+	}
+	s += "cancelled by " + c.By
+	if c.reason != nil {
+		s += ": " + headline(c.reason)
+	}
+	return s
+}
+
+// Unwrap returns the reason.
+func (c *Cancelled) Unwrap() error { return c.reason }
+
+// Is makes a *Cancelled match what the cancelled context's Err returns, so
+// that code which asks errors.Is(err, context.Canceled) keeps its answer when
+// a library returns the cause instead, as net/http's client does.
+func (c *Cancelled) Is(target error) bool { return target == c.err }
+
+// closedCause is what the context of every closed nursery is cancelled with.
+var closedCause = &Cancelled{By: "the close", reason: ErrClosed, err: context.Canceled}
+
+func (n *Nursery) cancelledBy(who string, reason error) *Cancelled {
+	return &Cancelled{Nursery: n.cfg.name, By: who, reason: reason, err: context.Canceled}
+}
+
+// Cancel cancels the nursery: its context ends with a [*Cancelled] that
+// unwraps to cause, or to [context.Canceled] if cause is nil, and tasks still
+// queued are dropped. Cancelling is not a failure: Run returns nil if nothing
+// else goes wrong. The first cancellation wins and further calls do nothing.
+// So does Cancel after the nursery closed. It does not wait, and may be called
+// from any goroutine; on a nursery that was never opened it panics.
+func (n *Nursery) Cancel(cause error) {
+	n.mustBeOpened("Cancel")
+	if cause == nil {
+		cause = context.Canceled
+	}
+	n.cancel(n.cancelledBy("Cancel", cause))
+}
+
+// cancel ends the nursery's context with c unless it has ended.
+func (n *Nursery) cancel(c *Cancelled) {
+	if !n.cancelled.CompareAndSwap(nil, c) {
+		return
+	}
+	if n.built.Load() {
+		n.cancelDone(c)
+		n.stopFollowing()
+	}
+	if n.cfg.limit > 0 {
+		n.dropQueued()
+	}
+}
+
+// ended returns how the nursery was cancelled, noticing the parent's end if
+// nobody has yet, or nil if it is not.
+func (n *Nursery) ended() *Cancelled {
+	if c := n.cancelled.Load(); c != nil {
+		return c
+	}
+	if n.parent.Err() == nil {
+		return nil
+	}
+	n.parentEnded()
+	return n.cancelled.Load()
+}
+
+func (n *Nursery) parentEnded() {
+	c := n.cancelledBy("the parent", n.parentReason())
+	c.parent = true
+	if n.parent.Err() == context.DeadlineExceeded {
+		c.err = context.DeadlineExceeded
+	}
+	n.cancel(c)
+}
+
+// parentReason returns why the parent ended, in the words of [ParentCause].
+func (n *Nursery) parentReason() error {
+	reason := context.Cause(n.parent)
+	if f := n.cfg.parentCause; f != nil {
+		n.guard("ParentCause", func() {
+			if mapped := f(reason); mapped != nil {
+				reason = mapped
+			}
+		})
+	}
+	return reason
+}
+
+// fail cancels the nursery because of f.
+func (n *Nursery) fail(f Failure) {
+	who := "the body"
+	switch {
+	case f.Task != "":
+		who = "task " + f.Task
+	case f.Index > 0:
+		who = "task " + strconv.Itoa(f.Index)
+	}
+	n.cancel(n.cancelledBy(who, f.Err))
+}

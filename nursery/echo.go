@@ -1,0 +1,85 @@
+package nursery
+
+import "context"
+
+// sift strips the echoes of the nursery's cancellation from what a task or
+// the body returned. It returns what is left, which is err itself if there
+// are none, and whether an echo shows that the parent's end cut work short.
+//
+// While the nursery is not cancelled there are no echoes: a context.Canceled
+// is then a failure like any other.
+func (n *Nursery) sift(err error) (real error, cut bool) {
+	c := n.ended()
+	if c == nil {
+		return err, false
+	}
+	if _, kids := branch(err); kids == nil { // nearly always
+		if echo, ofParent := n.isEcho(err, c); echo {
+			return nil, ofParent
+		}
+		return err, false
+	}
+	real = prune(err, func(leaf error) bool {
+		echo, ofParent := n.isEcho(leaf, c)
+		cut = cut || ofParent
+		return !echo
+	})
+	// What is left alone is a single failure, and those come bare.
+	if m, ok := real.(*MultiError); ok && real != err && len(m.Failures) == 1 && m.Omitted == 0 {
+		real = m.Failures[0].Err
+	}
+	return real, cut
+}
+
+// isEcho follows the chain of a leaf. c is how the nursery was cancelled.
+func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
+	parentCause := n.parentCause()
+	err := leaf
+	for range maxChain {
+		if _, ok := err.(*PanicError); ok {
+			return false, false
+		}
+		switch {
+		case err == nil:
+			return false, false
+		case isContextError(err), n.knowsEcho(err):
+			return true, c.parent
+		case !isPointer(err): // cannot be told from its equals
+		case err == error(c):
+			return true, c.parent
+		case parentCause != nil && err == parentCause, c.parent && err == c.reason:
+			return true, true
+		}
+		if other, ok := err.(*Cancelled); ok && other != nil { // of a nursery in between
+			err = other.reason
+		} else {
+			err, _ = below(err)
+		}
+	}
+	return false, false
+}
+
+// knowsEcho asks what [Echoes] taught.
+func (n *Nursery) knowsEcho(err error) (echo bool) {
+	if n.cfg.echo != nil {
+		n.guard("Echoes", func() { echo = n.cfg.echo(err) })
+	}
+	return echo
+}
+
+// parentCause returns the cause of the parent's end, nil before it and for
+// causes that cannot be told from others.
+func (n *Nursery) parentCause() error {
+	if n.parent.Err() == nil {
+		return nil
+	}
+	cause := context.Cause(n.parent)
+	if cause == nil || isContextError(cause) || !isPointer(cause) {
+		return nil
+	}
+	return cause
+}
+
+func isContextError(err error) bool {
+	return err == context.Canceled || err == context.DeadlineExceeded
+}

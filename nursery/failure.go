@@ -1,0 +1,131 @@
+package nursery
+
+// maxFailures is how many failures a nursery keeps. The rest is counted, and
+// each still reported, so that a nursery that lives for ever stays small.
+const maxFailures = 64
+
+// failure is a Failure with what the nursery has to know of it.
+type failure struct {
+	Failure
+	panicked bool
+	fresh    bool // a panic that nobody has been told of
+	critical bool
+}
+
+// settle files what a task or the body ended with: nothing, an echo of the
+// cancellation, or a failure.
+func (n *Nursery) settle(f failure) {
+	if f.Err == nil {
+		return
+	}
+	// A panic is never an echo, but what travels in it may be.
+	if _, isPanic := f.Err.(*PanicError); isPanic || !f.panicked {
+		var cut bool
+		if f.Err, cut = n.sift(f.Err); cut {
+			n.fileCut()
+		}
+		if f.Err == nil {
+			return
+		}
+	}
+	switch {
+	case f.critical && n.cfg.critical != nil:
+		n.handOver(f)
+	case n.cfg.isolate && f.Index > 0 && !f.critical:
+		n.reportNews(f)
+	default:
+		n.file(f)
+	}
+}
+
+// handOver gives the failure of a critical task to the owner's function. If
+// that panics the failure is filed as if there were none.
+func (n *Nursery) handOver(f failure) {
+	if f.fresh {
+		n.reportNews(f)
+		f.fresh = false
+	}
+	if !n.guard("OnCritical", func() { n.cfg.critical(f.Err) }) {
+		n.file(f)
+	}
+}
+
+// file keeps f. The first failure cancels the nursery.
+func (n *Nursery) file(f failure) {
+	n.mu.Lock()
+	r := n.rarely()
+	first, kept := len(r.failures) == 0, len(r.failures) < maxFailures
+	if kept {
+		r.failures = append(r.failures, f)
+		r.failures[len(r.failures)-1].fresh = false
+	} else {
+		r.omitted++
+	}
+	n.mu.Unlock()
+	if first {
+		n.fail(f.Failure)
+	}
+	if f.fresh || !kept {
+		n.reportNews(f)
+	}
+}
+
+// fileCut files, once, that the parent's end cut work short. What Run returns
+// for it is the parent's own cause, so that a nursery further up knows it for
+// the echo it is.
+func (n *Nursery) fileCut() {
+	var reason error
+	if c := n.cancelled.Load(); c.parent {
+		reason = c.reason
+	} else {
+		reason = n.parentReason() // it asks a user's function: not under mu
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r := n.rarely(); !r.cut {
+		r.cut = true
+		r.failures = append(r.failures, failure{Failure: Failure{Err: reason, Index: -1}})
+	}
+}
+
+func (n *Nursery) failures() []failure {
+	r := n.rare.Load()
+	if r == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return r.failures
+}
+
+// outcome is what the join of n, which has closed, returns or raises.
+func (n *Nursery) outcome() error {
+	fs := n.failures()
+	if len(fs) == 0 {
+		return nil
+	}
+	if n.cfg.onPanic != ReturnPanics {
+		for i, f := range fs {
+			if f.panicked {
+				n.raise(i)
+			}
+		}
+	}
+	omitted := n.rare.Load().omitted
+	if len(fs) == 1 && omitted == 0 {
+		return fs[0].Err
+	}
+	return n.multi(-1)
+}
+
+// multi gathers all failures but the one at place except, if that is one.
+func (n *Nursery) multi(except int) *MultiError {
+	r := n.rare.Load()
+	m := &MultiError{Nursery: n.cfg.name, Omitted: r.omitted, Failures: make([]Failure, 0, len(r.failures))}
+	for i, f := range r.failures {
+		if i != except {
+			m.Failures = append(m.Failures, f.Failure)
+		}
+	}
+	return m
+}

@@ -1,0 +1,206 @@
+package nursery
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// A Nursery owns the tasks started in it. It joins them all, cancels them
+// together, keeps every error and survives their panics.
+//
+// [Run] opens one and is what nearly all code needs; [All] is its short form.
+// The zero Nursery is not open: [Nursery.TryGo] on it returns [ErrClosed] and
+// [Nursery.Go] panics. A Nursery is used once and must not be copied. All
+// methods but Open, FailPanic and Join may be called from any goroutine.
+type Nursery struct {
+	parent context.Context
+	cfg    *config
+
+	// state holds the spawn sequence in its upper half and, in its lower, the
+	// number of live tasks with the body as one of them (and a bit for its
+	// having left). Once that number is zero it stays zero: a nursery closes
+	// in the very step that counts its last task out, so a late start can
+	// neither run nor corrupt the count.
+	state atomic.Uint64
+	idle  sync.WaitGroup // what Join waits on when tasks outlive the body
+
+	cancelled atomic.Pointer[Cancelled]
+	built     atomic.Bool // done and cancelDone are set
+
+	mu         sync.Mutex // guards what follows; never held across a wait
+	done       context.Context
+	cancelDone context.CancelCauseFunc
+	unfollow   func() bool          // stops waiting for the parent's end
+	rare       atomic.Pointer[rare] // set under mu
+}
+
+// The parts of state.
+const (
+	live    = 1<<31 - 1 // mask of the number of live tasks
+	bodyOut = 1 << 31   // set when the join has begun
+	spawned = 1 << 32   // unit of the spawn sequence
+)
+
+// rare is what most nurseries never need: it lives out of line to keep the
+// nursery itself within one small allocation.
+type rare struct {
+	failures []failure
+	omitted  int
+	cut      bool // the parent's end cut work short, and is filed
+	named    task // root of the list of live tasks that have a name
+	line     line
+	drain    drain
+}
+
+// rarely returns what n.rare holds, made on first use. The caller holds n.mu.
+func (n *Nursery) rarely() *rare {
+	if r := n.rare.Load(); r != nil {
+		return r
+	}
+	r := new(rare)
+	n.rare.Store(r)
+	return r
+}
+
+// Run opens a nursery, calls body with its context and returns when the body
+// and every task, and their tasks, have ended.
+//
+// The first failure of a task or of the body cancels the nursery's context,
+// and Run returns what failed: nil if nothing did, the error itself if one
+// did, a [*MultiError] in the order of failing if several did. Errors that
+// only echo the cancellation are dropped. Use the ctx handed to body, not the
+// outer one: only the inner ends when a sibling fails.
+//
+// If ctx ends and that cut work short, Run returns [context.Cause] of it,
+// beside any real failure; if all work completed all the same, nil.
+//
+// A panic in the body or in a task cancels the others at once, is reported at
+// once (see [Observe]), and once all have ended is raised in the caller's
+// goroutine as a [*PanicError] (net/http's ErrAbortHandler as it is, and
+// unreported). [OnPanic] chooses otherwise. A Goexit of the body cancels,
+// joins, reports what failed and then continues.
+//
+// A nil ctx or body panics. The cost without options is one allocation.
+func Run(ctx context.Context, body func(ctx context.Context, n *Nursery) error, opts ...Option) error {
+	if ctx == nil {
+		panic("nursery: Run: nil context")
+	}
+	if body == nil {
+		panic("nursery: Run: nil body")
+	}
+	n := new(Nursery)
+	n.open(ctx, opts)
+	n.runHere(0, func(ctx context.Context) error { return body(ctx, n) })
+	return n.Join()
+}
+
+// Open opens n for code that is not shaped like a function and cannot use
+// [Run], such as a framework that keeps the nursery inside a struct of its
+// own, and returns the nursery's context. Every Open must be paired with a
+// [Nursery.Join] on every way out. A nil ctx, and opening twice, panic.
+func (n *Nursery) Open(ctx context.Context, opts ...Option) context.Context {
+	if ctx == nil {
+		panic("nursery: Open: nil context")
+	}
+	if n.parent != nil {
+		panic("nursery: Open of a nursery that was opened before")
+	}
+	n.open(ctx, opts)
+	return (*scope)(n)
+}
+
+func (n *Nursery) open(ctx context.Context, opts []Option) {
+	n.parent, n.cfg = ctx, configure(opts)
+	n.state.Store(1)
+}
+
+// mustBeOpened panics, in the name of call, on a nursery that there is not or
+// that never was opened.
+func (n *Nursery) mustBeOpened(call string) {
+	if n == nil {
+		panic("nursery: " + call + onNil)
+	}
+	if n.parent == nil {
+		panic("nursery: " + call + " on a nursery that was never opened")
+	}
+}
+
+// Join waits for all tasks of a nursery opened with [Nursery.Open], closes it
+// and returns, or raises, what [Run] would. It must be called once; another
+// call panics.
+func (n *Nursery) Join() error {
+	n.mustBeOpened("Join")
+	if s := n.state.Load(); s&live == 0 || s&bodyOut != 0 {
+		panic("nursery: Join of a nursery that was joined before")
+	}
+	n.wait()
+	n.close()
+	return n.outcome()
+}
+
+// wait counts the body out and blocks until the last task is out too.
+func (n *Nursery) wait() {
+	if s := n.state.Load(); s&live == 1 && n.state.CompareAndSwap(s, s-1+bodyOut) {
+		return
+	}
+	n.idle.Add(1)
+	if n.state.Add(bodyOut-1)&live != 0 {
+		n.idle.Wait()
+	}
+}
+
+// admit counts one more task in and returns its place in the order of
+// starting, from 1. It refuses when the nursery is closed.
+func (n *Nursery) admit() (index uint32, ok bool) {
+	s, ok := n.enter(spawned)
+	// After four thousand million tasks it begins again: 0 is the body.
+	return max(1, uint32(s>>32)), ok
+}
+
+// enter keeps n open until leave is called, and returns the state it made.
+func (n *Nursery) enter(step uint64) (s uint64, ok bool) {
+	for {
+		s := n.state.Load()
+		if s&live == 0 {
+			return 0, false
+		}
+		if n.state.CompareAndSwap(s, s+step+1) {
+			return s + step + 1, true
+		}
+	}
+}
+
+// leave counts one task out.
+func (n *Nursery) leave() {
+	if n.state.Add(^uint64(0))&live == 0 {
+		n.idle.Done()
+	}
+}
+
+func (n *Nursery) closed() bool { return n.state.Load()&live == 0 }
+
+// close ends the context of a nursery that has no tasks any more.
+func (n *Nursery) close() {
+	if n.ended() == nil { // the parent's end may be unnoticed so far
+		n.cancel(closedCause)
+	}
+	if n.rare.Load() != nil {
+		n.undrain()
+	}
+}
+
+// Len returns how many tasks of n are live, queued ones included and the body
+// not. It is a snapshot; before n is opened and after it closed it is 0. On a
+// nil nursery Len panics.
+func (n *Nursery) Len() int {
+	if n == nil {
+		panic("nursery: Len" + onNil)
+	}
+	s := n.state.Load()
+	count := int(s & live)
+	if count > 0 && s&bodyOut == 0 {
+		count--
+	}
+	return count
+}

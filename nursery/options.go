@@ -1,0 +1,194 @@
+package nursery
+
+import (
+	"context"
+	"fmt"
+)
+
+// An Option configures a nursery when it is opened. Of options that contradict
+// each other the last one counts. The zero Option panics there.
+type Option struct {
+	set    func(*config)
+	bundle *config // what a Bundle amounts to on its own
+}
+
+type config struct {
+	name        string
+	isolate     bool
+	limit       int // 0: none
+	queue       int // -1: unbounded
+	onPanic     PanicPolicy
+	observe     func(context.Context, Report)
+	critical    func(error)
+	parentCause func(error) error
+	echo        func(error) bool
+}
+
+// plain is the configuration of a nursery without options. It is never
+// written to.
+var plain = &config{queue: -1}
+
+func configure(opts []Option) *config {
+	if len(opts) == 0 {
+		return plain
+	}
+	if len(opts) == 1 && opts[0].bundle != nil {
+		return opts[0].bundle
+	}
+	c := *plain
+	for _, o := range opts {
+		if o.set == nil {
+			panic("nursery: zero Option")
+		}
+		o.set(&c)
+	}
+	return &c
+}
+
+// Bundle makes one Option of several. A nursery opened with a single bundle
+// shares it instead of allocating a configuration of its own, which is for
+// code that opens one nursery after another. A zero Option in it panics.
+func Bundle(opts ...Option) Option {
+	all := append([]Option(nil), opts...)
+	return Option{
+		bundle: configure(all),
+		set: func(c *config) {
+			for _, o := range all {
+				o.set(c)
+			}
+		},
+	}
+}
+
+// Title names the nursery in reports, errors and listings.
+func Title(name string) Option {
+	return Option{set: func(c *config) { c.name = name }}
+}
+
+// Isolate keeps failures apart: an error, panic or Goexit of a task is
+// reported at once (see [Observe]) and neither cancels its siblings nor comes
+// back from the join. The body's own failure, and that of a [Critical] task,
+// still does both. It is Kotlin's supervisor scope.
+func Isolate() Option {
+	return Option{set: func(c *config) { c.isolate = true }}
+}
+
+// Limit lets at most max tasks run at once (the body, which does not count,
+// beside them), on goroutines that are reused. The others wait in a queue, in
+// order, so that [Nursery.Go] does not block and tasks that start tasks cannot
+// deadlock (errgroup's can). [Queue] bounds the wait. When the nursery is
+// cancelled, what still waits is dropped and never runs. A max below 1 panics.
+func Limit(max int) Option {
+	if max < 1 {
+		panic(fmt.Sprintf("nursery: Limit(%d): want at least 1", max))
+	}
+	return Option{set: func(c *config) { c.limit = max }}
+}
+
+// Queue bounds how many tasks may wait for a place under [Limit]. When the
+// queue is full [Nursery.Go] waits for room, or for the end of the nursery,
+// and [Nursery.TryGo] returns [ErrFull]; tasks of the nursery itself should
+// use TryGo. Without Queue the wait is unbounded, and without Limit nothing
+// waits. A negative max panics.
+func Queue(max int) Option {
+	if max < 0 {
+		panic(fmt.Sprintf("nursery: Queue(%d): want 0 or more", max))
+	}
+	return Option{set: func(c *config) { c.queue = max }}
+}
+
+// Observe sends the nursery's reports, and those of nurseries below it that
+// have no observer of their own, to f instead of [log/slog]. Reported are,
+// once and at once: panics, failures that [Isolate] keeps apart, failures
+// beyond the 64 that are kept, and whatever else could not be returned to
+// anybody. f may be called from many goroutines, and a panic in it is logged
+// and goes no further. A nil f panics.
+func Observe(f func(ctx context.Context, r Report)) Option {
+	if f == nil {
+		panic("nursery: Observe: nil function")
+	}
+	return Option{set: func(c *config) { c.observe = f }}
+}
+
+// Echoes teaches the nursery to know further echoes of its cancellation: once
+// it is cancelled, an error for which is returns true is dropped as
+// [context.Canceled] is. gRPC's status Canceled is the usual case. is sees
+// one link of an error's chain at a time, in any goroutine; it is asked beside
+// those of other Echoes, and a panic in it is logged and counts as false. A
+// nil is panics.
+func Echoes(is func(err error) bool) Option {
+	if is == nil {
+		panic("nursery: Echoes: nil function")
+	}
+	return Option{set: func(c *config) {
+		if known := c.echo; known != nil {
+			c.echo = func(err error) bool { return known(err) || is(err) }
+			return
+		}
+		c.echo = is
+	}}
+}
+
+// ParentCause gives the end of the parent context another reason: when the
+// parent ends, f maps its cause to the one that tasks find with
+// [context.Cause], wrapped in a [*Cancelled], and that the join returns when
+// work was cut short. It is for frameworks that know why: net/http cancels
+// with a bare [context.Canceled] when a client leaves. f may be called more
+// than once and from any goroutine; where it returns nil, or panics, which is
+// logged, the cause stays as it is. A nil f panics.
+func ParentCause(f func(cause error) error) Option {
+	if f == nil {
+		panic("nursery: ParentCause: nil function")
+	}
+	return Option{set: func(c *config) { c.parentCause = f }}
+}
+
+// OnCritical hands the failure of a [Critical] task to f, in the task's
+// goroutine, instead of cancelling the nursery and returning it from the join.
+// If f panics that is logged, and the failure taken as if there were no f. A
+// nil f panics.
+func OnCritical(f func(err error)) Option {
+	if f == nil {
+		panic("nursery: OnCritical: nil function")
+	}
+	return Option{set: func(c *config) { c.critical = f }}
+}
+
+// A PanicPolicy says what becomes of a panic in a task or in the body.
+type PanicPolicy int
+
+const (
+	// RaisePanics raises it again in the goroutine that joins the nursery.
+	RaisePanics PanicPolicy = iota
+	// ReturnPanics makes it a failure like an error: the join returns it as a
+	// [*PanicError].
+	ReturnPanics
+	// CrashOnPanic lets a panic of a task end the process at once, as it
+	// would without a nursery. The body's, which has the caller's goroutine
+	// to itself, is raised.
+	CrashOnPanic
+)
+
+// OnPanic sets the nursery's [PanicPolicy]. It is not inherited. An unknown
+// policy panics.
+func OnPanic(p PanicPolicy) Option {
+	if p < RaisePanics || p > CrashOnPanic {
+		panic(fmt.Sprintf("nursery: OnPanic(%d): unknown policy", p))
+	}
+	return Option{set: func(c *config) { c.onPanic = p }}
+}
+
+// A TaskOption configures one task when it is started.
+type TaskOption struct {
+	name     string
+	critical bool
+}
+
+// Name names the task in errors, reports and listings. Named tasks are listed
+// by [Nursery.Tasks] with their age, which costs a lock and a look at the
+// clock when they start.
+func Name(name string) TaskOption { return TaskOption{name: name} }
+
+// Critical makes the task's failure cancel the nursery even under [Isolate],
+// or go to the nursery's [OnCritical] function where there is one.
+func Critical() TaskOption { return TaskOption{critical: true} }

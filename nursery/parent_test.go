@@ -1,0 +1,257 @@
+package nursery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// parents are contexts that end with a cause, each in its way.
+var parents = []struct {
+	name  string
+	open  func(ctx context.Context) (context.Context, func())
+	cause error
+	err   error
+}{
+	{"with a plain cancel", func(ctx context.Context) (context.Context, func()) {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel
+	}, context.Canceled, context.Canceled},
+	{"with a sentinel as cause", func(ctx context.Context) (context.Context, func()) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		return ctx, func() { cancel(io.EOF) }
+	}, io.EOF, context.Canceled},
+	{"with a value as cause", func(ctx context.Context) (context.Context, func()) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		return ctx, func() { cancel(statusError{"gone"}) }
+	}, statusError{"gone"}, context.Canceled},
+	{"with a deadline", func(ctx context.Context) (context.Context, func()) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		return ctx, func() { <-ctx.Done(); cancel() }
+	}, context.DeadlineExceeded, context.DeadlineExceeded},
+	{"with a deadline and a cause", func(ctx context.Context) (context.Context, func()) {
+		ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, io.EOF)
+		return ctx, func() { <-ctx.Done(); cancel() }
+	}, io.EOF, context.DeadlineExceeded},
+	{"of a type of its own", func(context.Context) (context.Context, func()) {
+		ctx := &foreign{done: make(chan struct{})}
+		return ctx, func() { ctx.end(context.Canceled) }
+	}, context.Canceled, context.Canceled},
+	{"of a type of its own, with an error of its own", func(context.Context) (context.Context, func()) {
+		ctx := &foreign{done: make(chan struct{})}
+		return ctx, func() { ctx.end(errC) }
+	}, errC, context.Canceled},
+}
+
+// N5
+func TestTheParentsEndIsReturnedIfItCutWorkShort(t *testing.T) {
+	tasks := []struct {
+		name string
+		task func(context.Context) error
+		cut  bool
+	}{
+		{"returns the context's error", waits, true},
+		{"returns the context's cause", waitsForCause, true},
+		{"wraps the context's error", func(ctx context.Context) error { return fmt.Errorf("db: %w", waits(ctx)) }, true},
+		{"returns a nested nursery's", func(ctx context.Context) error { return nursery.All(ctx, waits, waitsForCause) }, true},
+		{"completes all the same", ignores, false},
+		{"has a nested nursery complete all the same", func(ctx context.Context) error { return nursery.All(ctx, ignores, ignores) }, false},
+	}
+	for _, parent := range parents {
+		for _, tt := range tasks {
+			t.Run("a parent "+parent.name+", a task that "+tt.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, end := parent.open(t.Context())
+					want := error(nil)
+					if tt.cut {
+						want = parent.cause
+					}
+					err := nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
+						n.Go(tt.task)
+						n.Go(tt.task)
+						synctest.Wait()
+						end()
+						if c := cancelled(t, waitsForCause(ctx)); c.By != "the parent" || !errors.Is(c, parent.cause) {
+							t.Errorf("got cause %v, want %v by the parent", c, parent.cause)
+						}
+						if got := ctx.Err(); got != parent.err {
+							t.Errorf("got err %v, want %v", got, parent.err)
+						}
+						return nil
+					})
+					if err != want {
+						t.Errorf("got %v, want %v", err, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// N5
+func TestTheParentsEndIsReturnedOnceBesideRealFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		err := nursery.Run(ctx, starts(
+			waits,
+			waitsForCause,
+			func(ctx context.Context) error {
+				waits(ctx)
+				time.Sleep(time.Second)
+				return errors.Join(errB, ctx.Err())
+			},
+			func(context.Context) error { cancel(errA); return nil },
+		))
+		m := multi(t, err)
+		if len(m.Failures) != 2 || m.Failures[0] != (nursery.Failure{Err: errA, Index: -1}) || m.Failures[1].Err.Error() != "b failed" {
+			t.Errorf("got %v, want the parent's cause and one failure", m)
+		}
+		if got := m.BySpawn()[0].Err; got != errA {
+			t.Errorf("got %v first by spawn, want the parent's cause", got)
+		}
+	})
+}
+
+// N5
+func TestAParentThatHasEndedBefore(t *testing.T) {
+	for _, parent := range parents {
+		t.Run(parent.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, end := parent.open(t.Context())
+				end()
+				ran := false
+				if err := nursery.Run(ctx, starts(func(context.Context) error { ran = true; return nil })); err != nil || !ran {
+					t.Errorf("got %v, ran %v, want nil, true", err, ran)
+				}
+				if err := nursery.Run(ctx, starts(waits)); err != parent.cause {
+					t.Errorf("got %v, want %v", err, parent.cause)
+				}
+				bodyOnly := func(ctx context.Context, _ *nursery.Nursery) error { return ctx.Err() }
+				if err := nursery.Run(ctx, bodyOnly); err != parent.cause {
+					t.Errorf("got %v of the body, want %v", err, parent.cause)
+				}
+				if err := nursery.All(ctx, waitsForCause, waits); err != parent.cause {
+					t.Errorf("got %v of All, want %v", err, parent.cause)
+				}
+			})
+		})
+	}
+}
+
+// N4, N5: what a task got from the outer context is an echo too.
+func TestTheParentsOwnCauseIsAnEcho(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	body := func(context.Context, *nursery.Nursery) error {
+		cancel(errA)
+		return fmt.Errorf("wrapped: %w", context.Cause(ctx))
+	}
+	if got := nursery.Run(ctx, body); got != errA {
+		t.Errorf("got %v, want %v bare", got, errA)
+	}
+}
+
+// N5
+func TestAParentThatEndsAfterAFailureAddsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := nursery.Run(ctx, starts(waits, waitsForCause, func(context.Context) error { return errA }, func(ctx context.Context) error {
+			waits(ctx)
+			cancel()
+			return ctx.Err()
+		}))
+		if err != errA {
+			t.Errorf("got %v, want %v", err, errA)
+		}
+	})
+}
+
+// N5
+func TestNestedNurseriesTellTheParentsEndOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var nest func(depth int) func(context.Context) error
+		nest = func(depth int) func(context.Context) error {
+			if depth == 0 {
+				return waitsForCause
+			}
+			return func(ctx context.Context) error { return nursery.All(ctx, nest(depth-1), waits, nest(depth-1)) }
+		}
+		time.AfterFunc(time.Second, func() { cancel(errA) })
+		if got := nest(5)(ctx); got != errA {
+			t.Errorf("got %v, want %v", got, errA)
+		}
+	})
+}
+
+// N5
+func TestParentCauseGivesTheEndAnotherReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("client gone")
+		option := nursery.ParentCause(func(cause error) error {
+			if cause != context.Canceled {
+				t.Errorf("got cause %v, want %v", cause, context.Canceled)
+			}
+			return gone
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		err := nursery.Run(ctx, starts(
+			waits,
+			func(ctx context.Context) error {
+				if err := waitsForCause(ctx); !errors.Is(err, gone) {
+					t.Errorf("got cause %v, want %v", err, gone)
+				}
+				return gone
+			},
+			func(context.Context) error { cancel(); return nil },
+		), option)
+		if err != gone {
+			t.Errorf("got %v, want %v once", err, gone)
+		}
+	})
+}
+
+// N5
+func TestAParentCauseThatHasNothingToSayLeavesTheCause(t *testing.T) {
+	tests := []struct {
+		name string
+		f    func(error) error
+	}{
+		{"returns nil", func(error) error { return nil }},
+		{"panics", func(error) error { panic("no cause") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			captureLogs(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(errA)
+			if got := nursery.Run(ctx, starts(waits), nursery.ParentCause(tt.f)); got != errA {
+				t.Errorf("got %v, want %v", got, errA)
+			}
+		})
+	}
+}
+
+// N5, N20: the function may ask the nursery it is called for.
+func TestParentCauseMayUseTheNursery(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var n *nursery.Nursery
+	err := nursery.Run(ctx, func(_ context.Context, opened *nursery.Nursery) error {
+		n = opened
+		n.Cancel(nil)
+		cancel()
+		return ctx.Err()
+	}, nursery.ParentCause(func(cause error) error {
+		n.Cancel(cause)
+		n.Tasks()
+		return errA
+	}))
+	if err != nil {
+		t.Errorf("got %v, want nil: the nursery was cancelled before its parent", err)
+	}
+}

@@ -1,0 +1,87 @@
+package nursery
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Report tells an observer of an error that nobody will be handed, or that
+// must not wait until somebody is: see [Observe].
+type Report struct {
+	Nursery string // the nursery's name, if it has one
+	Failure
+}
+
+// LogAttrs returns the report as attributes for [log/slog]: the nursery, the
+// task, the error and, of a panic, the stack.
+func (r Report) LogAttrs() []slog.Attr {
+	attrs := make([]slog.Attr, 0, 4)
+	if r.Nursery != "" {
+		attrs = append(attrs, slog.String("nursery", r.Nursery))
+	}
+	if r.Task != "" {
+		attrs = append(attrs, slog.String("task", r.Task))
+	}
+	attrs = append(attrs, slog.String("error", headline(r.Err)))
+	if p, ok := r.Err.(*PanicError); ok && p != nil {
+		attrs = append(attrs, slog.String("stack", p.Stack()))
+	}
+	return attrs
+}
+
+// reportNews reports what of f has not been: a panic that a nursery further
+// down caught was reported there, but what travels in it was not. The parent's
+// end and net/http's abort are no news.
+func (n *Nursery) reportNews(f failure) {
+	if !f.fresh {
+		_, isPanic := f.Err.(*PanicError)
+		if f.Index < 0 || f.panicked && !isPanic {
+			return
+		}
+		f.Err = Filter(f.Err, func(leaf error) bool { return !holdsCaught(leaf) })
+		if f.Err == nil {
+			return
+		}
+	}
+	n.report(f.Failure)
+}
+
+// report hands f to the nearest observer, or logs it.
+func (n *Nursery) report(f Failure) {
+	ctx := (*scope)(n)
+	r := Report{Nursery: n.cfg.name, Failure: f}
+	observe := n.observer()
+	if observe == nil || !n.guard("Observe", func() { observe(ctx, r) }) {
+		slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...)
+	}
+}
+
+// Kind says what is reported in a word: panic or failure.
+func (r Report) Kind() string {
+	if _, ok := r.Err.(*PanicError); ok {
+		return "panic"
+	}
+	return "failure"
+}
+
+// guard calls a function that was given to an option. It runs in the goroutine
+// of a task that has ended, where nothing would catch its panic: guard logs
+// it and returns false.
+func (n *Nursery) guard(option string, f func()) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			slog.Error("nursery: panic in the function of "+option, "panic", v)
+		}
+	}()
+	f()
+	return true
+}
+
+func (n *Nursery) observer() func(context.Context, Report) {
+	for ; n != nil; n = From(n.parent) {
+		if n.cfg.observe != nil {
+			return n.cfg.observe
+		}
+	}
+	return nil
+}

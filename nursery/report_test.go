@@ -1,0 +1,140 @@
+package nursery_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// N3, N9, N23: nobody is handed what comes out of an isolated task.
+func TestUnderIsolateWhatTravelsInAPanicIsReported(t *testing.T) {
+	var seen reports
+	err := nursery.Run(t.Context(), starts(func(ctx context.Context) error {
+		return nursery.All(ctx, func(ctx context.Context) error { waits(ctx); return errA }, panicking("boom"))
+	}), nursery.Isolate(), seen.observe())
+	got := seen.errors()
+	if err != nil || len(got) != 2 || got[1] != errA {
+		t.Errorf("got %v, reports %v, want nil, the panic and %v", err, got, errA)
+	}
+}
+
+// N1, N9, N10
+func TestAnObserverMayPanicOrExit(t *testing.T) {
+	observers := []struct {
+		name    string
+		observe func(context.Context, nursery.Report)
+	}{
+		{"panics", func(context.Context, nursery.Report) { panic("observer") }},
+		{"exits", func(context.Context, nursery.Report) { runtime.Goexit() }},
+	}
+	ends := []struct {
+		name string
+		task func(context.Context) error
+	}{
+		{"an error", failing(errA)}, {"a panic", panicking(errA)}, {"a Goexit", exiting},
+	}
+	for _, o := range observers {
+		for _, e := range ends {
+			t.Run("an observer "+o.name+" when told of "+e.name, func(t *testing.T) {
+				captureLogs(t)
+				synctest.Test(t, func(t *testing.T) {
+					ran := 0
+					err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+						for range 3 { // on one worker: it has to go on
+							n.Go(e.task)
+							n.Go(func(context.Context) error { ran++; return nil })
+						}
+						return nil
+					}, nursery.Isolate(), nursery.Limit(1), nursery.Observe(o.observe))
+					if err != nil || ran != 3 {
+						t.Errorf("got %v, %d siblings ran, want nil, 3", err, ran)
+					}
+				})
+			})
+		}
+		t.Run("an observer "+o.name+" when told of the body's panic", func(t *testing.T) {
+			captureLogs(t)
+			ended := false
+			exits(func() {
+				raised(func() {
+					nursery.Run(context.Background(), func(_ context.Context, n *nursery.Nursery) error {
+						n.Go(func(ctx context.Context) error {
+							<-ctx.Done()
+							time.Sleep(time.Millisecond)
+							ended = true
+							return nil
+						})
+						panic(errA)
+					}, nursery.Observe(o.observe))
+				})
+			})
+			if !ended {
+				t.Error("Run ended before its task")
+			}
+		})
+	}
+}
+
+// N9
+func TestWithoutAnObserverReportsAreLogged(t *testing.T) {
+	logs := captureLogs(t)
+	raised(func() {
+		nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(panicking("boom"), nursery.Name("price"))
+			return nil
+		}, nursery.Title("shop"))
+	})
+	logs.want(t, `level=ERROR msg="nursery: panic" nursery=shop task=price error="nursery: panic in task price: boom" stack="github.com/creche-go/`)
+	if got := strings.Count(logs.String(), "\n"); got != 1 {
+		t.Errorf("got %d lines, want 1", got)
+	}
+}
+
+// N9
+func TestReportsGoToTheNearestObserver(t *testing.T) {
+	var near, far reports
+	nursery.Run(t.Context(), starts(
+		func(ctx context.Context) error {
+			return nursery.Run(ctx, starts(failing(errA)), nursery.Isolate(), nursery.Title("inherits"))
+		},
+		func(ctx context.Context) error {
+			ctx = context.WithValue(ctx, errB, errB)
+			return nursery.Run(ctx, starts(failing(errB)), nursery.Isolate(), near.observe(), nursery.Title("has its own"))
+		},
+	), far.observe())
+	if got := far.list(); len(got) != 1 || got[0].Err != errA || got[0].Nursery != "inherits" || got[0].Kind() != "failure" {
+		t.Errorf("got %v far, want %v", got, errA)
+	}
+	if got := near.list(); len(got) != 1 || got[0].Err != errB || got[0].Nursery != "has its own" {
+		t.Errorf("got %v near, want %v", got, errB)
+	}
+}
+
+// N3: a failure that comes while the nursery closes is returned or reported.
+func TestFailLosesNothingWhileTheNurseryCloses(t *testing.T) {
+	for range 500 {
+		var seen reports
+		var n nursery.Nursery
+		n.Open(t.Context(), seen.observe())
+		failed := make(chan struct{})
+		go func() {
+			n.Fail(errA)
+			n.Fail(nil)
+			close(failed)
+		}()
+		err := n.Join()
+		<-failed
+		told := len(seen.list())
+		if err == errA {
+			told++
+		}
+		if told != 1 {
+			t.Fatalf("got %v and %d reports, want the failure once", err, len(seen.list()))
+		}
+	}
+}
