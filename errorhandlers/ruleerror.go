@@ -1,0 +1,47 @@
+package errorhandlers
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// RuleError reports a rule that failed: its handler returned an error, or its
+// predicate or translation panicked. [Search.Each] returns them.
+type RuleError struct {
+	Rule  *Rule // nil: the default answer
+	Err   error // what the rule was handed
+	Cause error // what went wrong
+}
+
+// Error tells the rule, the cause and the error that the rule was handed.
+func (e *RuleError) Error() string {
+	name := "the default answer"
+	if e.Rule != nil {
+		name = e.Rule.String()
+	}
+	return "errorhandlers: " + name + " failed: " + textOf(e.Cause) + "\nwhile it answered: " + textOf(e.Err)
+}
+
+// Unwrap returns the cause and what the rule was handed, so that both are
+// reached by [errors.Is] and are leaves of a report.
+func (e *RuleError) Unwrap() []error { return []error{e.Cause, e.Err} }
+
+// panicked makes a RuleError of what recover returned. It must be called by
+// the deferred function, whose stack still has the panic's below it.
+func panicked(rule *Rule, err error, v any) error {
+	cause := fmt.Errorf("panic: %v\n\n%s", v, debug.Stack())
+	if reason, ok := v.(error); ok {
+		cause = fmt.Errorf("panic: %w\n\n%s", reason, debug.Stack())
+	}
+	return &RuleError{Rule: rule, Err: err, Cause: cause}
+}
+
+// textOf is err.Error() for errors that may be typed nils.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T, whose Error panics", err)
+		}
+	}()
+	return err.Error()
+}

@@ -1,0 +1,140 @@
+package errorhandlers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// badCarrier says something that is no error's status.
+type badCarrier struct{ code int }
+
+func (badCarrier) Error() string     { return "bad carrier" }
+func (c badCarrier) HTTPStatus() int { return c.code }
+
+func TestDefaultAnswers(t *testing.T) { // E6
+	expired, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	for _, tc := range []struct {
+		name       string
+		err        error
+		want       int
+		connection string
+		retry      bool
+	}{
+		{name: "a Problem", err: status(409), want: 409},
+		{name: "a Problem with an invalid status", err: status(200), want: 500},
+		{name: "a Problem without a status", err: &errorhandlers.Problem{}, want: 500},
+		{name: "a carrier of ours", err: teapot{}, want: 418},
+		{name: "a carrier with a status that is no error's", err: badCarrier{302}, want: 500},
+		{name: "a carrier without a status that wraps one with", err: timeoutOf{badCarrier{0}, status(404)}, want: 404},
+		{name: "a body that is too large", err: &http.MaxBytesError{Limit: 1024}, want: 413, connection: "close"},
+		{name: "a wrapped one", err: fmt.Errorf("decode: %w", &http.MaxBytesError{Limit: 1024}), want: 413, connection: "close"},
+		{name: "a body that is too slow", err: &errorhandlers.BodyTimeoutError{Err: os.ErrDeadlineExceeded}, want: 408, connection: "close"},
+		{name: "a deadline on some other connection", err: os.ErrDeadlineExceeded, want: 500},
+		{name: "a context's deadline", err: context.DeadlineExceeded, want: 503},
+		{name: "a context's deadline as its Err", err: fmt.Errorf("query: %w", expired.Err()), want: 503},
+		{name: "an error that says it is one", err: like{target: context.DeadlineExceeded}, want: 503},
+		{name: "a context's cancellation", err: context.Canceled, want: 500},
+		{name: "draining", err: errorhandlers.ErrDraining, want: 503, retry: true},
+		{name: "draining, wrapped", err: fmt.Errorf("shutdown: %w", errorhandlers.ErrDraining), want: 503, retry: true},
+		{name: "an error that says it is draining", err: like{target: errorhandlers.ErrDraining}, want: 503, retry: true},
+		{name: "a closed nursery", err: nursery.ErrClosed, want: 503, retry: true},
+		{name: "a full nursery", err: nursery.ErrFull, want: 503, retry: true},
+		{name: "a carrier with 503 of its own", err: badCarrier{503}, want: 503},
+		{name: "a foreign carrier", err: foreign{404}, want: 500},
+		{name: "anything else", err: io.ErrUnexpectedEOF, want: 500},
+		{name: "a panic with an error that has a status", err: &nursery.PanicError{Value: status(404)}, want: 500},
+		{name: "a status that wraps a panic", err: &errorhandlers.Problem{Status: 502, Err: &nursery.PanicError{Value: status(404)}}, want: 502},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a, faults := errorhandlers.Search{}.First(tc.err, nil)
+			if a.Status != tc.want || a.Rule != nil || faults != nil {
+				t.Errorf("got %v %v, %v, want %v", a.Status, a.Rule, faults, tc.want)
+			}
+			problem := a.Problem()
+			if got := problem.HTTPStatus(); got != tc.want {
+				t.Errorf("Problem: got %v, want %v", got, tc.want)
+			}
+			if got := problem.Header.Get("Connection"); got != tc.connection {
+				t.Errorf("Connection: got %q, want %q", got, tc.connection)
+			}
+			if got := problem.Header.Get("Retry-After") != ""; got != tc.retry {
+				t.Errorf("Retry-After: got %v, want %v", got, tc.retry)
+			}
+			if !errors.Is(problem, a.Err) {
+				t.Errorf("got %v, want it to wrap %v", problem, a.Err)
+			}
+		})
+	}
+}
+
+// timeoutOf is a carrier that wraps.
+type timeoutOf struct {
+	badCarrier
+	err error
+}
+
+func (e timeoutOf) Unwrap() error { return e.err }
+
+func TestForeignStatusIsOptIn(t *testing.T) { // E6
+	f := frames(t, []rule{errorhandlers.OnStatus(409, say("409"))})
+	trusting := errorhandlers.Search{Status: errorhandlers.ForeignStatus}
+	for _, tc := range []struct {
+		name   string
+		search errorhandlers.Search
+		err    error
+		want   string
+	}{
+		{"not asked", errorhandlers.Search{}, foreign{404}, "plain 500"},
+		{"not asked by rules either", errorhandlers.Search{}, foreign{409}, "plain 500"},
+		{"asked", trusting, foreign{404}, "own 404"},
+		{"asked by rules", trusting, foreign{409}, "409"},
+		{"of a wrapped link", trusting, &upstream{foreign{404}}, "own 404"},
+		{"a status that is no error's", trusting, foreign{200}, "plain 500"},
+		{"ours comes first", trusting, both{}, "own 418"},
+		{"a panic is no status", errorhandlers.Search{Status: func(error) (int, bool) { panic("no") }}, foreign{404}, "plain 500"},
+		{"a router's own", errorhandlers.Search{Status: func(err error) (int, bool) { return 410, err == errOther }}, &upstream{errOther}, "own 410"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got, _ := run(tc.search, tc.err, f); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// both carries a status in our way and in that of others.
+type both struct{ teapot }
+
+func (both) StatusCode() int { return 404 }
+
+func TestProblemOfAnAnswerWithoutError(t *testing.T) {
+	var zero errorhandlers.Answer
+	if got := zero.Problem().HTTPStatus(); got != 500 {
+		t.Errorf("got %v, want 500", got)
+	}
+}
+
+func TestBodyTimeoutError(t *testing.T) {
+	err := &errorhandlers.BodyTimeoutError{Err: os.ErrDeadlineExceeded}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !err.Timeout() {
+		t.Errorf("got %v, want a timeout that wraps the read's error", err)
+	}
+	for err, want := range map[*errorhandlers.BodyTimeoutError]string{
+		{}:  "errorhandlers: timeout while reading the request's body",
+		err: "errorhandlers: timeout while reading the request's body: i/o timeout",
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

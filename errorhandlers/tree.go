@@ -1,0 +1,168 @@
+package errorhandlers
+
+import (
+	"reflect"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// Bounds for error trees made in bad faith, such as those that hold
+// themselves. What lies beyond is not searched.
+const (
+	maxLinks     = 1 << 18 // links of a tree, in all
+	maxAncestors = 64      // branches looked back at for one that returns
+	longChain    = 32      // links after which a chain may be a ring
+)
+
+// tree is an error laid out flat, so that its Unwrap methods are called once
+// and small trees need no memory of their own: the search provides room for
+// them on its stack. (Hence trees are handed about by value, and grown by
+// functions that return them: what is reached through a pointer would move to
+// the heap.)
+type tree struct {
+	links    []error
+	segments []segment // parents before children, a subtree in one piece
+}
+
+// segment is a chain of links: from the root, or from below a branch, to the
+// next link that wraps several errors, or to the end.
+type segment struct {
+	parent   int // index of the segment whose last link wraps this one, or -1
+	from, to int // its links
+	end      int // index after the last segment of its subtree
+	leaf     bool
+	done     bool  // answered or failed, with all that is below
+	skip     int   // matches in its own links that declined
+	best     int   // index of the segment, this or above, that has the match to try, or -1
+	found    match // the match in its own links
+	ok       bool  // there is one
+}
+
+func (t tree) chain(i int) []error { return t.links[t.segments[i].from:t.segments[i].to] }
+
+func (t tree) head(i int) error { return t.links[t.segments[i].from] }
+
+// grow adds err, and all below it, to t. The order of a multi-error's children
+// is that of failing or, if bySpawn, that of starting.
+func grow(t tree, err error, parent int, bySpawn bool) tree {
+	from := len(t.links)
+	links, kids := follow(t.links, err, bySpawn)
+	if len(links) == from || kids.several && t.returns(links[len(links)-1], parent) {
+		return t
+	}
+	i := len(t.segments)
+	t.links = links
+	t.segments = append(t.segments, segment{parent: parent, from: from, to: len(links), leaf: !kids.several, best: -1})
+	for k := range kids.count() {
+		if kid := kids.at(k); kid != nil {
+			t = grow(t, kid, i, bySpawn)
+		}
+	}
+	t.segments[i].end = len(t.segments)
+	return t
+}
+
+// returns reports whether branch is one of the branches above, of which only
+// the nearest are looked at: maxLinks ends the rest.
+func (t tree) returns(branch error, parent int) bool {
+	for range maxAncestors {
+		if parent < 0 {
+			return false
+		}
+		above := t.segments[parent]
+		if samePointer(branch, t.links[above.to-1]) {
+			return true
+		}
+		parent = above.parent
+	}
+	return false
+}
+
+// samePointer is == for errors that are pointers. Others, which might be
+// uncomparable, are never the same; a tree that holds itself without a pointer
+// is a rarity.
+func samePointer(a, b error) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && t.Kind() == reflect.Pointer && a == b
+}
+
+// follow adds err, and what it wraps as long as that is one error, to links.
+// It returns the several errors that the last one wraps, if it does. An Unwrap
+// that panics, as a typed nil's does, wraps nothing. What is a leaf must be
+// agreed upon with nursery.Leaves.
+func follow(links []error, err error, bySpawn bool) (chain []error, kids branch) {
+	chain = links
+	var mark error // a link to look out for: for the ends of long chains that never end
+	defer func() {
+		if recover() != nil {
+			kids = branch{}
+		}
+	}()
+	for n := 1; err != nil && len(chain) < maxLinks; n++ {
+		chain = append(chain, err)
+		if n >= longChain {
+			if samePointer(err, mark) {
+				return chain, branch{}
+			}
+			if n&(n-1) == 0 {
+				mark = err
+			}
+		}
+		if err, kids = beneath(err, bySpawn); kids.several {
+			break
+		}
+	}
+	return chain, kids
+}
+
+// beneath returns what err wraps: one error, or several, or nothing.
+func beneath(err error, bySpawn bool) (next error, kids branch) {
+	switch u := err.(type) {
+	case *nursery.MultiError:
+		if bySpawn {
+			return nil, branch{several: true, failures: u.BySpawn()}
+		}
+		return nil, branch{several: true, failures: u.Failures}
+	case interface{ Unwrap() error }:
+		return u.Unwrap(), branch{}
+	case interface{ Unwrap() []error }:
+		errs := u.Unwrap()
+		next, several := only(errs)
+		if several {
+			return nil, branch{several: true, errs: errs}
+		}
+		return next, branch{}
+	}
+	return nil, branch{}
+}
+
+// branch is what an error wraps that wraps several, in either of the slices. A
+// [nursery.MultiError] is one however few failures it holds, and is read
+// without its Unwrap, which makes a slice.
+type branch struct {
+	several  bool
+	errs     []error
+	failures []nursery.Failure
+}
+
+func (b branch) count() int { return len(b.errs) + len(b.failures) }
+
+func (b branch) at(i int) error {
+	if b.failures != nil {
+		return b.failures[i].Err
+	}
+	return b.errs[i]
+}
+
+// only returns the only error that is not nil, or that there are several.
+func only(errs []error) (one error, several bool) {
+	for _, err := range errs {
+		if err != nil {
+			if one != nil {
+				return nil, true //nolint:nilerr // that there is an error is no failure here
+			}
+			one = err
+		}
+	}
+	return one, false
+}
