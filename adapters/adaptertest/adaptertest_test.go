@@ -1,0 +1,134 @@
+package adaptertest_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche/adapters/adaptertest"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("ADAPTERTEST_BROKEN") != "" {
+		os.Exit(m.Run()) // which may leave goroutines: see TestChild
+	}
+	nurserytest.CheckMain(m)
+}
+
+// R12
+func TestASoundAdapterPasses(t *testing.T) {
+	adaptertest.Run(t, sound().tested())
+}
+
+func TestRunRefusesMisuse(t *testing.T) {
+	a := sound().tested()
+	tests := []struct {
+		name string
+		t    *testing.T
+		a    adaptertest.Adapter
+		want string
+	}{
+		{"without a test", nil, a, "adaptertest: Run: nil t"},
+		{"without Build", t, adaptertest.Adapter{Bare: a.Bare}, "adaptertest: Run: an Adapter needs Build and Bare"},
+		{"without Bare", t, adaptertest.Adapter{Build: a.Build}, "adaptertest: Run: an Adapter needs Build and Bare"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != tt.want {
+					t.Errorf("panic: got %v, want %q", got, tt.want)
+				}
+			}()
+			adaptertest.Run(tt.t, tt.a)
+		})
+	}
+}
+
+// What waits is written down here a second time, so that nothing is put off
+// in passing.
+func TestWaitingIsListed(t *testing.T) {
+	var got []string
+	for _, promise := range adaptertest.Waiting() {
+		number, why, ok := strings.Cut(promise, ": ")
+		if !ok || why == "" {
+			t.Errorf("waiting: got %q, want a number and why", promise)
+		}
+		got = append(got, number)
+	}
+	if got, want := strings.Join(got, " "), "R7 R13 E8"; got != want {
+		t.Errorf("waiting: got %q, want %q", got, want)
+	}
+}
+
+// The comments by which docs/guarantees.md finds the promises say what the
+// cases say.
+func TestTagsOfCases(t *testing.T) {
+	kept := make(map[string]bool)
+	for _, c := range adaptertest.Cases() {
+		for promise := range strings.SplitSeq(c.Keeps(), ", ") {
+			kept[promise] = true
+		}
+	}
+	tagged := make(map[string]bool)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := regexp.MustCompile(`(?m)^\t// ([A-Z]\d+(?:, [A-Z]\d+)*)$`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range tag.FindAllStringSubmatch(string(text), -1) {
+			for promise := range strings.SplitSeq(m[1], ", ") {
+				tagged[promise] = true
+			}
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(tagged)), slices.Sorted(maps.Keys(kept)); !slices.Equal(got, want) {
+		t.Errorf("promises in comments: got %q, want those of the cases, %q", got, want)
+	}
+}
+
+func TestNamesOfCases(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, c := range adaptertest.Cases() {
+		if seen[c.Name()] || strings.Contains(c.Name(), "/") || c.Keeps() == "" {
+			t.Errorf("%q (%s): want a name of its own, without a slash, and a promise", c.Name(), c.Keeps())
+		}
+		seen[c.Name()] = true
+	}
+}
+
+// The documentation shows what the adapter for net/http really is proven with.
+func TestDocumentationIsATest(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile(filepath.Join("..", "httpcreche", "conformance_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(code)
+	for line := range strings.Lines(string(doc)) {
+		shown, ok := strings.CutPrefix(line, "//\t")
+		if !ok {
+			continue
+		}
+		_, after, found := strings.Cut(rest, shown)
+		if !found {
+			t.Fatalf("%q: got no such line in its place in httpcreche's test, want it", shown)
+		}
+		rest = after
+	}
+	if len(rest) > 1 {
+		t.Errorf("not shown: got %q, want nothing", rest)
+	}
+}

@@ -1,0 +1,196 @@
+package adaptertest_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/adapters/adaptertest"
+	"github.com/creche-go/creche/errorhandlers"
+)
+
+// A router is a small one that, as many do, recycles what holds the parameters
+// of a request's path when its ServeHTTP returns.
+type router struct {
+	routes []route
+	within func(http.Handler) http.Handler // middleware
+	refuse func(w http.ResponseWriter, r *http.Request, status int, allow string)
+
+	mu   sync.Mutex
+	free []*values
+}
+
+type route struct {
+	method  string
+	pattern []string
+	h       http.Handler
+}
+
+type values struct{ names, values []string }
+
+type valuesKey struct{}
+
+func newRouter() *router {
+	return &router{
+		within: func(next http.Handler) http.Handler { return next },
+		refuse: func(w http.ResponseWriter, _ *http.Request, status int, allow string) {
+			if allow != "" {
+				w.Header().Set("Allow", allow)
+			}
+			http.Error(w, http.StatusText(status), status)
+		},
+	}
+}
+
+func (rt *router) handle(method, pattern string, h http.Handler) {
+	rt.routes = append(rt.routes, route{method, strings.Split(pattern, "/"), h})
+}
+
+func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := rt.take()
+	defer rt.giveBack(v)
+	own := r.WithContext(context.WithValue(r.Context(), valuesKey{}, v))
+	rt.within(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.find(v, w, r) })).ServeHTTP(w, own)
+	r.Pattern, r.MultipartForm = own.Pattern, own.MultipartForm
+}
+
+func (rt *router) find(v *values, w http.ResponseWriter, r *http.Request) {
+	var allow []string
+	path := strings.Split(r.URL.Path, "/")
+	for _, route := range rt.routes {
+		if !v.match(route.pattern, path) {
+			continue
+		}
+		if route.method == r.Method {
+			r.Pattern = strings.Join(route.pattern, "/")
+			route.h.ServeHTTP(w, r)
+			return
+		}
+		allow = append(allow, route.method)
+	}
+	if allow == nil {
+		rt.refuse(w, r, http.StatusNotFound, "")
+		return
+	}
+	rt.refuse(w, r, http.StatusMethodNotAllowed, strings.Join(allow, ", "))
+}
+
+func (v *values) match(pattern, path []string) bool {
+	v.names, v.values = v.names[:0], v.values[:0]
+	if len(pattern) != len(path) {
+		return false
+	}
+	for i, p := range pattern {
+		if strings.HasPrefix(p, "{") {
+			v.names, v.values = append(v.names, strings.Trim(p, "{}")), append(v.values, path[i])
+		} else if p != path[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (rt *router) take() *values {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if len(rt.free) == 0 {
+		return new(values)
+	}
+	v := rt.free[0]
+	rt.free = rt.free[1:]
+	return v
+}
+
+func (rt *router) giveBack(v *values) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.free = append(rt.free, v)
+}
+
+func param(ctx context.Context, name string) string {
+	v := ctx.Value(valuesKey{}).(*values)
+	if i := slices.Index(v.names, name); i >= 0 {
+		return v.values[i]
+	}
+	return ""
+}
+
+func params(r *http.Request) adaptertest.Params {
+	get := func(name string) string { return param(r.Context(), name) }
+	return adaptertest.Params{Get: get, Kept: param}
+}
+
+// An adapter is one for the router, in parts that can be broken one by one.
+type adapter struct {
+	install func(app *creche.App, rt *router) http.Handler
+	handler func(adaptertest.Route) http.Handler
+	group   func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler
+	refuse  func(w http.ResponseWriter, r *http.Request, status int, allow string)
+}
+
+// sound is the adapter when nothing is broken.
+func sound() *adapter {
+	return &adapter{
+		install: func(app *creche.App, rt *router) http.Handler {
+			rt.within = app.Through(detaching{})
+			return rt
+		},
+		handler: func(route adaptertest.Route) http.Handler { return creche.Handler(calls(route)) },
+		group: func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler {
+			return app.Errors(rules...)
+		},
+		refuse: func(_ http.ResponseWriter, r *http.Request, status int, allow string) {
+			x := creche.ExchangeOf(r.Context())
+			if allow != "" {
+				x.Keep("Allow", allow)
+			}
+			x.Fail(&errorhandlers.Problem{Status: status})
+		},
+	}
+}
+
+func calls(route adaptertest.Route) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error { return route.Handle(w, r, params(r)) }
+}
+
+// detaching copies what the router recycles.
+type detaching struct{ creche.PlainRouter }
+
+func (detaching) Detach(ctx context.Context) context.Context {
+	v := ctx.Value(valuesKey{}).(*values)
+	return context.WithValue(ctx, valuesKey{}, &values{slices.Clone(v.names), slices.Clone(v.values)})
+}
+
+// tested hands a to the suite.
+func (a *adapter) tested() adaptertest.Adapter {
+	return adaptertest.Adapter{
+		Build: func(app *creche.App, root adaptertest.Group) http.Handler {
+			rt := newRouter()
+			rt.refuse = a.refuse
+			a.mount(app, rt, "", root, func(h http.Handler) http.Handler { return h })
+			return a.install(app, rt)
+		},
+		Bare: func(routes []adaptertest.Route) http.Handler {
+			rt := newRouter()
+			for _, route := range routes {
+				rt.handle(route.Method, route.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_ = calls(route)(w, r)
+				}))
+			}
+			return rt
+		},
+	}
+}
+
+func (a *adapter) mount(app *creche.App, rt *router, prefix string, g adaptertest.Group, rules func(http.Handler) http.Handler) {
+	for _, route := range g.Routes {
+		rt.handle(route.Method, prefix+route.Path, rules(a.handler(route)))
+	}
+	for _, sub := range g.Groups {
+		inner := a.group(app, sub.Rules)
+		a.mount(app, rt, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(inner(h)) })
+	}
+}

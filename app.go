@@ -1,0 +1,244 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// Options configures an [App]. The zero value is a good server.
+type Options struct {
+	// Errors are the application's error rules: those in force everywhere.
+	// Groups of routes add their own with [App.Errors].
+	Errors []errorhandlers.Rule
+	// Order says which of several failures makes the answer.
+	Order errorhandlers.Order
+	// StatusOf finds the HTTP status that a foreign error carries, if any: a
+	// router's own error type, say. An upstream client's errors often carry
+	// the upstream's status, which is not ours to pass on. Nil knows none.
+	StatusOf func(err error) (status int, ok bool)
+
+	// Logger gets what is reported, and what the server has to say. Nil means
+	// [slog.Default].
+	Logger *slog.Logger
+	// Observe gets what is reported instead of the Logger: failures that have
+	// no other way to be noticed. It may be called from many goroutines.
+	Observe func(ctx context.Context, r nursery.Report)
+
+	// Hold is how many bytes of a response's body are held back until the
+	// request's tasks have been joined. A larger body is committed when it
+	// exceeds this. 0 means 2048, as much as net/http itself buffers, and no
+	// less than 64 are held.
+	Hold int
+	// ReadBody has request bodies that announce at most this many bytes read
+	// before the handler is called. net/http notices that an HTTP/1 client
+	// has left only once the body was read, so a handler that does not read
+	// it is otherwise not cancelled. 0 reads none.
+	ReadBody int64
+	// Repanic has panics raised again, once the tasks are joined, for a
+	// recoverer further out, instead of being answered by the rules.
+	Repanic bool
+
+	// Background bounds the background nursery.
+	Background Background
+	// Stopping bounds the stages of the stop.
+	Stopping Stopping
+	// Listening is told the bound address when the server listens, before it
+	// accepts. Nil: it is only logged.
+	Listening func(addr net.Addr)
+	// IgnoreSignals leaves SIGINT and SIGTERM to the program. By default
+	// [App.Serve] stops at the first and gives up at the second.
+	IgnoreSignals bool
+}
+
+// Background bounds the background nursery: see [App.Go].
+type Background struct {
+	// Limit is how many tasks run at once; 0 means 10 000.
+	Limit int
+	// Queue is how many wait for a place; 0 means 10 000, negative none.
+	Queue int
+}
+
+const defaultBackground = 10_000
+
+// App is what a server has in common: rules, background nursery and life. It
+// is made by [New] and must not be copied. Its methods may be called from any
+// goroutine.
+type App struct {
+	options    Options
+	rules      *errorhandlers.Frame
+	logger     *slog.Logger
+	scope      nursery.Option // how a request's nursery is opened
+	answering  nursery.Option // how an error handler's is
+	hold       int
+	buffers    sync.Pool // of *held
+	background nursery.Nursery
+	requests   nursery.Nursery // above those of the requests, while serving
+	life       life
+
+	mu     sync.Mutex
+	faults []error // of the configuration
+}
+
+// New makes an App. Faults in o, and in rules handed to [App.Errors] later,
+// are collected: [App.Check] and [App.Serve] return them all together. An App
+// with faults works as well as it can until then.
+func New(o Options) *App {
+	a := &App{options: o, logger: o.Logger, hold: o.Hold}
+	if a.hold <= 0 {
+		a.hold = defaultHold
+	}
+	a.hold = max(a.hold, leastHold)
+	a.buffers.New = func() any { return &held{body: make([]byte, 0, a.hold)} }
+	a.checkOptions()
+	a.rules = &errorhandlers.Frame{Set: a.Compile(o.Errors...)}
+	a.scope = nursery.Bundle(
+		nursery.Title("request"),
+		nursery.OnPanic(nursery.ReturnPanics),
+		nursery.Observe(a.observe),
+		nursery.ParentCause(requestCause),
+	)
+	a.answering = nursery.Bundle(
+		nursery.Title("error handler"),
+		nursery.OnPanic(nursery.ReturnPanics),
+		nursery.Observe(a.observeOthers),
+		nursery.ParentCause(requestCause),
+	)
+	a.openBackground()
+	a.life.init()
+	return a
+}
+
+func (a *App) checkOptions() {
+	o := &a.options
+	if o.Hold < 0 {
+		a.fault(fmt.Errorf("creche: Options.Hold is %d: want 0 or more bytes", o.Hold))
+	}
+	if o.ReadBody < 0 {
+		a.fault(fmt.Errorf("creche: Options.ReadBody is %d: want 0 or more bytes", o.ReadBody))
+	}
+	if o.Background.Limit < 0 {
+		a.fault(fmt.Errorf("creche: Options.Background.Limit is %d: want 0 or more tasks", o.Background.Limit))
+	}
+	if err := o.Stopping.check(); err != nil {
+		a.fault(err)
+	}
+}
+
+// Compile makes a set of rules, for [Exchange.Push]. It is part of the kit for
+// authors of adapters: faults in the rules are returned by [App.Check] and
+// [App.Serve], and the set is then empty.
+func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
+	set, err := errorhandlers.Compile(rules...)
+	if err != nil {
+		a.fault(err)
+	}
+	return set
+}
+
+func (a *App) fault(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(a.faults, err)
+}
+
+// Check returns all faults of the configuration together, or nil: options
+// out of range, and rules that contradict each other.
+func (a *App) Check() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Join(a.faults...)
+}
+
+// Middleware opens an [Exchange] for each request: the request's nursery, the
+// held response and the rules. It suits whatever takes standard middleware
+// and recycles nothing when its ServeHTTP returns; the adapters install it,
+// with what their router needs besides. Around a router that recycles its
+// context (chi, echo) it must not be put: there it is middleware of the
+// router. A nil next panics.
+func (a *App) Middleware(next http.Handler) http.Handler {
+	return a.Through(nil)(next)
+}
+
+// Errors returns middleware that adds rules for the handlers inside it: a chi
+// Route, Group or Mount, a subtree of a ServeMux. They come before the rules
+// further out. A late failure of a task meets them too. Faults in rules are
+// returned by [App.Check] and [App.Serve].
+func (a *App) Errors(rules ...errorhandlers.Rule) func(http.Handler) http.Handler {
+	set := a.Compile(rules...)
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("creche: Errors: nil handler")
+		}
+		push := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ExchangeOf(r.Context()).Push(set)
+			next.ServeHTTP(w, r)
+		})
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if ExchangeOf(r.Context()) != nil {
+				push(w, r)
+				return
+			}
+			a.Exchange(w, r, nil, push)
+		})
+	}
+}
+
+// Handler makes an [http.HandlerFunc] of a handler that returns its error.
+// The error fails the request's nursery at once: its tasks are cancelled, and
+// when they are joined the rules answer. A response that h wrote before is
+// discarded if it is still held.
+//
+// Outside any middleware it opens an [Exchange] itself, for the App that
+// serves or, without one, for an App without options. A nil h panics.
+func Handler(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
+	if h == nil {
+		panic("creche: Handler: nil handler")
+	}
+	orphan := sync.OnceValue(func() *App { return New(Options{}) })
+	inside := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			ExchangeOf(r.Context()).Fail(err)
+		}
+	})
+	return func(w http.ResponseWriter, r *http.Request) {
+		if ExchangeOf(r.Context()) != nil {
+			inside(w, r)
+			return
+		}
+		app := appOf(r.Context())
+		if app == nil {
+			app = orphan()
+		}
+		app.Exchange(w, r, nil, inside)
+	}
+}
+
+// appKey finds the App in the contexts of the server and of background tasks.
+var appKey = &contextKey{"app"}
+
+type contextKey struct{ name string }
+
+func (k *contextKey) String() string { return "creche: context key " + k.name }
+
+func appOf(ctx context.Context) *App {
+	if x := ExchangeOf(ctx); x != nil {
+		return x.app
+	}
+	a, _ := ctx.Value(appKey).(*App)
+	return a
+}
+
+func (a *App) log() *slog.Logger {
+	if a.logger != nil {
+		return a.logger
+	}
+	return slog.Default()
+}

@@ -1,0 +1,121 @@
+package creche
+
+import (
+	"context"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// openBackground opens the background nursery, which is open from the start:
+// tasks may be handed over before the server serves.
+func (a *App) openBackground() {
+	limit, queue := a.options.Background.Limit, a.options.Background.Queue
+	if limit <= 0 {
+		limit = defaultBackground
+	}
+	switch {
+	case queue == 0:
+		queue = defaultBackground
+	case queue < 0:
+		queue = 0
+	}
+	a.background.Open(context.WithValue(context.Background(), appKey, a),
+		nursery.Title("background"),
+		nursery.Isolate(),
+		nursery.Limit(limit),
+		nursery.Queue(queue),
+		nursery.OnPanic(nursery.ReturnPanics),
+		nursery.Observe(a.observe),
+		nursery.OnCritical(a.stopCritically),
+	)
+}
+
+// stopCritically is told of the failure of a critical task. A stop may take
+// half a minute until [App.Serve] returns the failure, or may have begun for
+// another one: so it is reported too, as panics are already.
+func (a *App) stopCritically(err error) {
+	a.Stop(err)
+	if !reported(err) {
+		a.observe(context.Background(), nursery.Report{Nursery: "background", Failure: nursery.Failure{Err: err}})
+	}
+}
+
+// Go starts task in the application's background nursery and returns at once:
+// the task outlives the request. Its context keeps the values of ctx (trace,
+// logger; of what the router recycles, a copy) but not its cancellation; it
+// ends only when the application stops, after the grace for background work,
+// and [nursery.From] of it is the background nursery. Name shows in reports
+// and in what a stop had to give up on.
+//
+// A failure or panic of the task is reported at once and harms nobody else.
+// With [nursery.Critical] it stops the application, with its error.
+//
+// Go works before the server serves. It returns [nursery.ErrFull] when
+// [Background] is, and [nursery.ErrClosed] once background work is told to
+// end; the default answer to both is 503. A nil ctx or task panics.
+func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context) error, opts ...nursery.TaskOption) error {
+	if ctx == nil {
+		panic("creche: Go: nil context")
+	}
+	if task == nil {
+		panic("creche: Go: nil task")
+	}
+	if a.life.backgroundEnds() {
+		return nursery.ErrClosed
+	}
+	values := detach(ctx)
+	run := func(ctx context.Context) error {
+		a.life.queued.Add(-1)
+		return task(&detached{Context: ctx, values: values})
+	}
+	switch err := a.background.TryGo(run, append(opts[:len(opts):len(opts)], nursery.Name(name))...); err {
+	case nil:
+		a.life.queued.Add(1)
+		return nil
+	case nursery.ErrDropped: // the end came in between
+		return nursery.ErrClosed
+	default:
+		return err
+	}
+}
+
+// Go starts task in the background nursery of the application that ctx
+// belongs to: see [App.Go]. A ctx that belongs to none panics.
+func Go(ctx context.Context, name string, task func(ctx context.Context) error, opts ...nursery.TaskOption) error {
+	if ctx == nil {
+		panic("creche: Go: nil context")
+	}
+	a := appOf(ctx)
+	if a == nil {
+		panic("creche: Go: this context belongs to no application (is the middleware installed?)")
+	}
+	return a.Go(ctx, name, task, opts...)
+}
+
+// detach returns the values of ctx that may be kept when the request is over.
+func detach(ctx context.Context) context.Context {
+	if d, ok := ctx.(*detached); ok {
+		return d.values // a task that starts its own successor must not make a chain
+	}
+	if x := ExchangeOf(ctx); x != nil && x.router != nil {
+		return x.router.Detach(ctx)
+	}
+	return ctx
+}
+
+// detached is the context of a background task: the background nursery's,
+// with the values of the context it was started from behind its own.
+type detached struct {
+	context.Context
+	values context.Context
+}
+
+func (d *detached) Value(key any) any {
+	if key == exchangeKey {
+		return nil // it has ended, or will before the task does
+	}
+	if v := d.Context.Value(key); v != nil {
+		return v
+	}
+	return d.values.Value(key)
+}

@@ -1,0 +1,236 @@
+package creche_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+type traceKey struct{}
+
+// traced adds what middleware adds to a request's context: a value, and a
+// deadline.
+func traced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), traceKey{}, "trace-1"), time.Minute)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// checkDetached fails t unless ctx is as a background task's should be.
+func checkDetached(t *testing.T, ctx context.Context, a *creche.App) {
+	t.Helper()
+	if got := ctx.Value(traceKey{}); got != "trace-1" {
+		t.Errorf("the value: got %v, want trace-1", got)
+	}
+	if at, ok := ctx.Deadline(); ok {
+		t.Errorf("got deadline %v, want none", at)
+	}
+	if err, cause := ctx.Err(), context.Cause(ctx); err != nil || cause != nil {
+		t.Errorf("got %v because of %v, want a context that has not ended", err, cause)
+	}
+	if creche.ExchangeOf(ctx) != nil {
+		t.Error("got the exchange of a request that is over, want none")
+	}
+	background := nursery.From(ctx)
+	seen := make(chan *nursery.Nursery, 1)
+	wantErr(t, a.Go(context.Background(), "another", func(ctx context.Context) error {
+		seen <- nursery.From(ctx)
+		return nil
+	}), nil)
+	if other := <-seen; background == nil || other != background {
+		t.Errorf("got nursery %p, want the application's, %p", background, other)
+	}
+	child, cancel := context.WithCancelCause(ctx)
+	cancel(errStop)
+	if got := context.Cause(child); got != errStop {
+		t.Errorf("a child's cause: got %v, want %v", got, errStop)
+	}
+}
+
+func startByHandler(ctx context.Context, _ *creche.App, task func(context.Context) error) error {
+	return creche.Go(ctx, "job", task)
+}
+
+// backgroundStarts are the ways from a request into the background.
+var backgroundStarts = []struct {
+	name  string
+	bare  bool // no middleware
+	start func(ctx context.Context, a *creche.App, task func(context.Context) error) error
+}{
+	{name: "started by the handler", start: startByHandler},
+	{name: "started by a handler without middleware", bare: true, start: startByHandler},
+	{name: "started through the App", start: func(ctx context.Context, a *creche.App, task func(context.Context) error) error {
+		return a.Go(ctx, "job", task)
+	}},
+	{name: "started by a task of the request", start: func(ctx context.Context, _ *creche.App, task func(context.Context) error) error {
+		return nursery.All(ctx, func(ctx context.Context) error { return creche.Go(ctx, "job", task) })
+	}},
+	{name: "started by a task whose request has failed", start: func(ctx context.Context, _ *creche.App, task func(context.Context) error) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(errStop)
+		return creche.Go(ctx, "job", task)
+	}},
+	{name: "started by another background task", start: func(ctx context.Context, _ *creche.App, task func(context.Context) error) error {
+		return creche.Go(ctx, "first", func(ctx context.Context) error { return creche.Go(ctx, "job", task) })
+	}},
+}
+
+// B1
+func TestABackgroundTaskOutlivesItsRequest(t *testing.T) {
+	for _, tt := range backgroundStarts {
+		in(t, tt.name, func(t *testing.T) {
+			s := prepared(creche.Options{})
+			over := make(chan struct{})
+			var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				wantErr(t, tt.start(r.Context(), s.App, func(ctx context.Context) error {
+					checkDetached(t, ctx, s.App)
+					<-over
+					time.Sleep(time.Hour)
+					checkDetached(t, ctx, s.App)
+					s.note("task is waiting")
+					return s.untilCancelled(ctx, "task")
+				}), nil)
+				_, _ = io.WriteString(w, "Started")
+			})
+			if !tt.bare {
+				h = s.Middleware(h)
+			}
+			s.start(t, s.listener, traced(h))
+			wantReply(t, <-s.ask(t), http.StatusOK, "Started")
+			close(over)
+			time.Sleep(2 * time.Hour)
+			s.mu.Lock()
+			if len(s.events) != 1 {
+				t.Errorf("got events %q, want the task waiting", s.events)
+			}
+			s.events = nil
+			s.mu.Unlock()
+			s.begin(s.leave)
+			wantErr(t, s.end(), nil)
+			s.wantEvents(t, "0s task is to finish", "23s task cancelled for the shutdown", "23s stopped")
+			s.seen.wantOnce(t)
+		})
+	}
+}
+
+// B1
+func TestBackgroundTasksRunBeforeTheServerDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := prepared(creche.Options{})
+		ran := false
+		wantErr(t, s.Go(t.Context(), "early", func(context.Context) error { ran = true; return nil }), nil)
+		wantErr(t, s.Go(t.Context(), "long", func(ctx context.Context) error {
+			s.untilDraining(ctx, "task", time.Second)
+			return nil
+		}), nil)
+		synctest.Wait()
+		if !ran {
+			t.Error("the task has not run")
+		}
+		s.start(t, s.listener, http.NotFoundHandler())
+		s.begin(s.leave)
+		wantErr(t, s.end(), nil)
+		s.wantEvents(t, "0s task is to finish", "1s task done", "1s stopped")
+	})
+}
+
+// A task belongs to the application whose middleware is the innermost.
+//
+// B1
+func TestBackgroundTasksOfTwoApplications(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outer, outerSeen := watched(creche.Options{})
+		inner, innerSeen := watched(creche.Options{})
+		fails := func(context.Context) error { return errStop }
+		h := inner.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			wantErr(t, creche.Go(r.Context(), "inner", func(ctx context.Context) error {
+				wantErr(t, creche.Go(ctx, "of inner", fails), nil)
+				return outer.Go(ctx, "of outer", fails)
+			}), nil)
+		}))
+		srv := nurserytest.NewServer(t, outer.Middleware(h))
+		wantReply(t, get(t, srv), http.StatusOK, "")
+		synctest.Wait()
+		innerSeen.wantOnce(t, errStop)
+		outerSeen.wantOnce(t, errStop)
+		if got := outerSeen.reports()[0].Task; got != "of outer" {
+			t.Errorf("got task %q, want the outer application's", got)
+		}
+	})
+}
+
+// A task that starts its successor for ever must not keep all that went before
+// it.
+//
+// B1
+func TestATaskThatStartsItsSuccessor(t *testing.T) {
+	const generations = 100_000
+	app, seen := watched(creche.Options{})
+	done := make(chan uint64)
+	left := generations
+	var next func(ctx context.Context) error
+	next = func(ctx context.Context) error {
+		if left--; left > 0 {
+			return creche.Go(ctx, "next", next)
+		}
+		if got := ctx.Value(traceKey{}); got != "trace-1" {
+			t.Errorf("got value %v, want trace-1", got)
+		}
+		done <- heap()
+		return nil
+	}
+	before := heap()
+	wantErr(t, app.Go(context.WithValue(t.Context(), traceKey{}, "trace-1"), "first", next), nil)
+	if after := <-done; after > before+2<<20 {
+		t.Errorf("got %d KiB more on the heap, want no more than for one task", (after-before)>>10)
+	}
+	seen.wantOnce(t)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestGoMisusePanics(t *testing.T) {
+	var none context.Context
+	task := func(context.Context) error { return errors.New("must not run") }
+	app := creche.New(creche.Options{})
+	tests := []struct {
+		name, want string
+		call       func() error
+	}{
+		{
+			"a context of no application",
+			"creche: Go: this context belongs to no application (is the middleware installed?)",
+			func() error { return creche.Go(context.Background(), "job", task) },
+		},
+		{"a nil context", "creche: Go: nil context", func() error { return creche.Go(none, "job", task) }},
+		{"a nil context for an App", "creche: Go: nil context", func() error { return app.Go(none, "job", task) }},
+		{"a nil task", "creche: Go: nil task", func() error { return app.Go(t.Context(), "job", nil) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != tt.want {
+					t.Errorf("got panic %v, want %v", got, tt.want)
+				}
+			}()
+			_ = tt.call()
+		})
+	}
+}

@@ -1,0 +1,35 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/creche-go/creche/errorhandlers"
+)
+
+// Why a request was cancelled, for errors.Is with [context.Cause] of its
+// context.
+var (
+	// ErrClientGone: the client closed the connection or reset the stream.
+	ErrClientGone = errors.New("creche: client gone")
+	// ErrRequestTimeout: a deadline on the request's context passed.
+	ErrRequestTimeout = fmt.Errorf("creche: request timed out: %w", context.DeadlineExceeded)
+	// ErrShutdown: the server is stopping and the request's grace is over.
+	ErrShutdown = fmt.Errorf("creche: server is shutting down: %w", errorhandlers.ErrDraining)
+)
+
+// requestCause says why the context around a request's nursery ended.
+// net/http cancels without a cause when the client leaves; everything else
+// says what it is.
+func requestCause(cause error) error {
+	switch {
+	case errors.Is(cause, ErrShutdown), errors.Is(cause, ErrClientGone), errors.Is(cause, ErrRequestTimeout):
+		return cause
+	case cause == context.Canceled:
+		return ErrClientGone
+	case cause == context.DeadlineExceeded:
+		return ErrRequestTimeout
+	}
+	return cause
+}

@@ -1,0 +1,149 @@
+package creche
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connections follows the states of a server's connections, so that a stop
+// can end with the last request instead of finding out at the next poll, as
+// [http.Server.Shutdown] does up to half a second later.
+type connections struct {
+	fresh gauge // those whose first request has not reached the handler yet
+	busy  gauge // those with a request under way
+	http2 gauge // those that speak HTTP/2
+
+	mu     sync.Mutex
+	known  map[net.Conn]*connection
+	rested time.Time // when one that speaks HTTP/2 last ended its last request
+}
+
+// connection says in which gauges a connection is counted.
+type connection struct {
+	fresh       atomic.Bool
+	busy, http2 bool // only its own goroutine looks at them
+}
+
+var connectionKey = &contextKey{"connection"}
+
+// meet is an [http.Server.ConnContext] hook: it comes first.
+func (c *connections) meet(ctx context.Context, conn net.Conn) context.Context {
+	k := new(connection)
+	k.fresh.Store(true)
+	c.fresh.enter()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		c.known = make(map[net.Conn]*connection)
+	}
+	c.known[conn] = k
+	return context.WithValue(ctx, connectionKey, k)
+}
+
+// follow is an [http.Server.ConnState] hook.
+func (c *connections) follow(conn net.Conn, state http.ConnState) {
+	k, gone := c.find(conn, state)
+	if k == nil {
+		return // gone already
+	}
+	if state == http.StateActive && !k.http2 && k.fresh.Load() && speaksHTTP2(conn) {
+		k.http2 = true
+		c.http2.enter()
+	}
+	was := k.busy
+	k.busy = state == http.StateActive
+	if was && !k.busy && k.http2 {
+		c.rest()
+	}
+	c.busy.follow(was, k.busy)
+	if gone && k.http2 {
+		c.http2.leave()
+	}
+	// HTTP/2 rests before its first request, too.
+	if gone || state == http.StateIdle && !k.http2 {
+		c.heard(k)
+	}
+}
+
+func (c *connections) find(conn net.Conn, state http.ConnState) (k *connection, gone bool) {
+	gone = state == http.StateHijacked || state == http.StateClosed
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k = c.known[conn]
+	if gone {
+		delete(c.known, conn)
+	}
+	return k, gone
+}
+
+// heard notes that the first request of k has been heard, or never will be.
+// (When the connection becomes active is too early: the server looks once more
+// whether it is shutting down before it calls the handler.)
+func (c *connections) heard(k *connection) {
+	if k.fresh.Load() && k.fresh.CompareAndSwap(true, false) {
+		c.fresh.leave()
+	}
+}
+
+func (c *connections) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rested = time.Now()
+}
+
+// speaksHTTP2 tells the protocol of a connection whose first request has come.
+func speaksHTTP2(conn net.Conn) bool {
+	t, ok := conn.(*tls.Conn)
+	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// parted returns until when a stop waits for clients that speak HTTP/2 to close
+// their connections, as they have been asked to. Over HTTP/2 a request has ended
+// a little before the last frames of its response leave, nobody tells when, and
+// a client whose own frames meet a closed connection may drop what it has not
+// read. What has rested for longer may be closed at once.
+func (c *connections) parted() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rested.Add(patience)
+}
+
+// patience is how long a stop lets connections be that were opened but never
+// used, as browsers open some in advance (Shutdown gives them five seconds),
+// and how long it waits for what ends at once when its connection is closed.
+const patience = 100 * time.Millisecond
+
+// count returns h with its calls counted. The states of connections do not
+// tell all: a handler goes on when its connection was hijacked or, over
+// HTTP/2, its stream reset. A nil h is [http.DefaultServeMux].
+func (l *life) count(h http.Handler) http.Handler {
+	if h == nil {
+		h = http.DefaultServeMux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.handlers.enter()
+		if k, ok := r.Context().Value(connectionKey).(*connection); ok {
+			l.conns.heard(k)
+		}
+		defer l.handlers.leave()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// closedOnce is a listener that may be closed again and again, which not all
+// may.
+type closedOnce struct {
+	net.Listener
+	once sync.Once
+	err  error
+}
+
+func (l *closedOnce) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
+}

@@ -1,0 +1,225 @@
+package creche
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// Exchange is one request on its way through the application: its nursery,
+// which is also its context, the held response and the rules in force. It is
+// part of the kit for authors of adapters and of connection packages: other
+// code has [Handler], [Go] and the nursery.
+//
+// An Exchange ends when the middleware that opened it returns. What is left
+// of it then is its context's values, for background tasks.
+type Exchange struct {
+	nursery nursery.Nursery
+	app     *App
+	router  Router          // nil: plain
+	ctx     context.Context // of the request before ours
+	w       http.ResponseWriter
+	held    *held
+	state   state
+	// What a handler that net/http's TimeoutHandler has left behind may still
+	// ask for is atomic.
+	outer atomic.Pointer[http.Request] // nil once the exchange has ended
+	rules atomic.Pointer[errorhandlers.Frame]
+	slow  atomic.Bool // the time to send the body is over
+	// exitAnswered: an exchange inside has answered the handler's Goexit.
+	exitAnswered atomic.Bool
+	// request is the copy that handlers get, in the same allocation as the
+	// nursery that is its context.
+	request http.Request
+}
+
+// Through returns middleware like [App.Middleware] for a router that needs
+// more. It is part of the kit for authors of adapters.
+func (a *App) Through(router Router) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("creche: Middleware: nil handler")
+		}
+		return &middleware{app: a, router: router, next: next}
+	}
+}
+
+// middleware is a struct with a method, not a closure, so that the compiler
+// sees enough to keep an exchange to one allocation.
+type middleware struct {
+	app    *App
+	router Router
+	next   http.Handler
+}
+
+func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.app.Exchange(w, r, m.router, m.next)
+}
+
+// Exchange takes a request through the application: it opens an exchange,
+// calls next with the exchange's writer and request, joins the tasks, answers
+// and closes. It returns when nothing of the request runs any more. Where
+// [net/http.ErrAbortHandler] has to reach the server it panics with it. It is
+// part of the kit for authors of adapters; router may be nil.
+func (a *App) Exchange(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
+	x := new(Exchange)
+	x.open(a, router, w, r)
+	defer x.close()
+	x.handle(next)
+	x.settle(x.nursery.Join())
+}
+
+// open readies x. The parent of its nursery is x seen as the outer context,
+// which adds the exchange to the values of the request's context.
+func (x *Exchange) open(a *App, router Router, w http.ResponseWriter, r *http.Request) {
+	x.app, x.router, x.w, x.ctx = a, router, w, r.Context()
+	x.outer.Store(r)
+	x.rules.Store(a.rules)
+	if outer := ExchangeOf(x.ctx); outer != nil {
+		x.nest(outer)
+	}
+	if h := w.Header(); len(h) > 0 {
+		x.hold().opening.take(h)
+	}
+	ctx := x.nursery.Open((*outerContext)(x), a.scope)
+	x.request = *r.WithContext(ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		x.wrapBody()
+	}
+}
+
+// nest has the rules of the exchange around x follow its own.
+func (x *Exchange) nest(outer *Exchange) {
+	rules := outer.rules.Load()
+	if x.app != outer.app {
+		rules = &errorhandlers.Frame{Set: x.app.rules.Set, Outer: rules}
+	}
+	x.rules.Store(rules)
+	if x.router == nil {
+		x.router = outer.router
+	}
+}
+
+// handle calls the handler in the goroutine of the exchange. A Goexit goes on
+// even when a panic on its way is recovered, so the two have a frame each: the
+// inner one recovers, the outer one sees whether it returned.
+func (x *Exchange) handle(next http.Handler) {
+	returned := false
+	defer func() {
+		if !returned {
+			x.exited()
+		}
+	}()
+	x.call(next)
+	returned = true
+}
+
+func (x *Exchange) call(next http.Handler) {
+	defer func() {
+		if v := recover(); v != nil {
+			x.nursery.FailPanic(v)
+		}
+	}()
+	next.ServeHTTP(x.Writer(), &x.request)
+}
+
+// exited ends an exchange whose handler called Goexit. The exit takes the
+// server's goroutine away before it can finish the response, so that has to
+// be sent from here. (HTTP/2 resets the stream all the same.)
+func (x *Exchange) exited() {
+	if !x.exitAnswered.Load() {
+		x.nursery.Fail(nursery.ErrGoexit)
+	}
+	x.settle(x.nursery.Join())
+	x.passExit()
+}
+
+// passExit lets a Goexit go on after it was answered.
+func (x *Exchange) passExit() {
+	if outer := ExchangeOf(x.ctx); outer != nil {
+		outer.exitAnswered.Store(true) // it comes by there next
+		return
+	}
+	if x.state == committed {
+		_ = http.NewResponseController(x.w).Flush()
+	}
+}
+
+// close hands back what outer middleware expects to find on its request, and
+// lets go of all that a background task must not keep alive by keeping the
+// context.
+func (x *Exchange) close() {
+	if x.state == hijacked {
+		x.app.life.hijacked.leave()
+	}
+	outer := x.outer.Swap(nil)
+	if form := x.request.MultipartForm; form != nil && outer.MultipartForm == nil {
+		// The server removes the temporary files of forms on its own request
+		// only, and who stands in between may have copied that, as chi does.
+		_ = form.RemoveAll()
+	}
+	outer.MultipartForm = x.request.MultipartForm
+	outer.Pattern = x.request.Pattern
+	x.release()
+	x.state = closed
+	x.w = nil
+	x.request.Body = http.NoBody
+	x.request.Form, x.request.PostForm, x.request.MultipartForm = nil, nil, nil
+}
+
+// ExchangeOf returns the exchange that ctx belongs to, or nil outside any and
+// in background tasks.
+func ExchangeOf(ctx context.Context) *Exchange {
+	x, _ := ctx.Value(exchangeKey).(*Exchange)
+	return x
+}
+
+var exchangeKey = &contextKey{"exchange"}
+
+// Request returns the request that handlers get: its context is the nursery.
+func (x *Exchange) Request() *http.Request { return &x.request }
+
+// App returns the application.
+func (x *Exchange) App() *App { return x.app }
+
+// Router returns what the exchange was opened with, or nil. An exchange that
+// was opened without one has that of the exchange around it.
+func (x *Exchange) Router() Router { return x.router }
+
+// Push puts the rules of set in force, before those that are, until the
+// exchange ends. It must be called by the handler's goroutine. A nil set
+// changes nothing.
+func (x *Exchange) Push(set *errorhandlers.Set) {
+	if set != nil {
+		x.rules.Store(&errorhandlers.Frame{Set: set, Outer: x.rules.Load()})
+	}
+}
+
+// Fail fails the request with err: its tasks are cancelled at once and, when
+// they are joined, the rules answer. It may be called from any goroutine; of
+// several errors none is lost. A nil err does nothing. After the exchange has
+// ended err is reported.
+func (x *Exchange) Fail(err error) { x.nursery.Fail(err) }
+
+func (x *Exchange) scope() context.Context { return x.request.Context() }
+
+// outerContext is an Exchange seen as the context around its nursery.
+type outerContext Exchange
+
+func (c *outerContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *outerContext) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *outerContext) Err() error                  { return c.ctx.Err() }
+
+func (c *outerContext) Value(key any) any {
+	switch key {
+	case exchangeKey:
+		return (*Exchange)(c)
+	case appKey:
+		return c.app
+	}
+	return c.ctx.Value(key)
+}

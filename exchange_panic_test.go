@@ -1,0 +1,338 @@
+package creche_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+var errBoom = errors.New("shop: boom: secret")
+
+// boom and leave are found in stacks by their names.
+func boom(context.Context) error { panic(errBoom) }
+
+func leave(context.Context) error {
+	runtime.Goexit()
+	return nil
+}
+
+// R6
+func TestPanicsAreAnsweredAndReported(t *testing.T) {
+	tests := []struct {
+		name    string
+		handler func(w http.ResponseWriter, r *http.Request) error
+	}{
+		{"the handler panics", func(_ http.ResponseWriter, r *http.Request) error { return boom(r.Context()) }},
+		{"the handler panics after it wrote", func(w http.ResponseWriter, r *http.Request) error {
+			w.Header().Set("X-Inner", "1")
+			io.WriteString(w, "ok")
+			return boom(r.Context())
+		}},
+		{"a task panics", func(w http.ResponseWriter, r *http.Request) error {
+			startTask(r, boom)
+			_, err := io.WriteString(w, "ok")
+			return err
+		}},
+		{"a task panics while its siblings wait", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			startTask(r, boom)
+			<-r.Context().Done()
+			return context.Cause(r.Context())
+		}},
+		{"a nested nursery's task panics", func(_ http.ResponseWriter, r *http.Request) error {
+			return nursery.All(r.Context(), boom, func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		}},
+		{"a nested nursery's task panics in a task", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, func(ctx context.Context) error {
+				return nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error {
+					n.Go(boom)
+					return nil
+				})
+			})
+			return nil
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			protocols(t, func(t *testing.T, opts ...nurserytest.ServerOption) {
+				t.Helper()
+				synctest.Test(t, func(t *testing.T) {
+					app, seen := watched(creche.Options{})
+					srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(tt.handler)), opts...)
+					got := get(t, srv)
+					wantReply(t, got, http.StatusInternalServerError, "Internal Server Error")
+					if got.header.Get("X-Inner") != "" || strings.Contains(got.body, "boom") {
+						t.Errorf("got %v %v, with something of the handler's", got, got.header)
+					}
+					seen.wantOnce(t, errBoom)
+					wantStack(t, seen, "_test.boom")
+				})
+			})
+		})
+	}
+}
+
+func wantStack(t *testing.T, seen *witness, function string) {
+	t.Helper()
+	for _, r := range seen.reports() {
+		var p *nursery.PanicError
+		if !errors.As(r.Err, &p) || !strings.Contains(p.Stack(), function) {
+			t.Errorf("got report %v, want a panic with %s in its stack", r.Err, function)
+		}
+	}
+}
+
+// R6
+func TestPanicIsForTheRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rule := errorhandlers.On(func(w http.ResponseWriter, _ *http.Request, p *nursery.PanicError) error {
+			http.Error(w, "we are sorry", http.StatusBadGateway)
+			return nil
+		})
+		app, seen := watched(creche.Options{Errors: []errorhandlers.Rule{rule}})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			startTask(r, boom)
+		})))
+		wantReply(t, get(t, srv), http.StatusBadGateway, "we are sorry")
+		seen.wantOnce(t, errBoom)
+	})
+}
+
+// A panic(nil) and values that are no errors are panics like any other.
+//
+// R6
+func TestPanicValues(t *testing.T) {
+	for name, value := range map[string]any{"nil": nil, "a string": "x", "a struct": struct{ f func() }{}, "a slice": []int{1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app, seen := watched(creche.Options{})
+				srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+					panic(value)
+				})))
+				wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+				if got := len(seen.reports()); got != 1 {
+					t.Errorf("got %d reports, want 1", got)
+				}
+			})
+		})
+	}
+}
+
+// R6
+func TestGoexitIsAnsweredAndReported(t *testing.T) {
+	handlers := map[string]http.HandlerFunc{
+		"of the handler": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "ok")
+			_ = leave(r.Context())
+		},
+		"of a task": func(w http.ResponseWriter, r *http.Request) {
+			startTask(r, leave)
+			io.WriteString(w, "ok")
+		},
+	}
+	layers := map[string]func(app, other *creche.App, h http.Handler) http.Handler{
+		"": func(app, _ *creche.App, h http.Handler) http.Handler { return app.Middleware(h) },
+		" in two layers": func(app, _ *creche.App, h http.Handler) http.Handler {
+			return app.Middleware(app.Middleware(h))
+		},
+		" in two applications": func(app, other *creche.App, h http.Handler) http.Handler {
+			return app.Middleware(other.Middleware(h))
+		},
+	}
+	for name, h := range handlers {
+		for where, layer := range layers {
+			t.Run(name+where, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					app, seen := watched(creche.Options{})
+					other := creche.New(creche.Options{Observe: seen.observe})
+					srv := nurserytest.NewServer(t, layer(app, other, h))
+					wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+					seen.wantOnce(t, nursery.ErrGoexit)
+				})
+			})
+		}
+	}
+}
+
+// A Goexit goes on when a panic on its way is recovered.
+//
+// R6
+func TestGoexitWhoseCleanUpPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "ok")
+			defer func() { _ = boom(r.Context()) }()
+			_ = leave(r.Context())
+		})))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		seen.wantOnce(t, nursery.ErrGoexit, errBoom)
+	})
+}
+
+// HTTP/2 cannot be told from the handler's goroutine that a response is whole
+// when that goroutine goes away; but it must not look whole either, unless it
+// is the error's.
+//
+// R6
+func TestGoexitOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "ok")
+			_ = leave(r.Context())
+		})), nurserytest.HTTP2())
+		if got := get(t, srv); got.err == nil && got.status != http.StatusInternalServerError {
+			t.Errorf("got %v, want an error or 500", got)
+		}
+		seen.wantOnce(t, nursery.ErrGoexit)
+	})
+}
+
+// R6
+func TestAbortHandlerPassesThrough(t *testing.T) {
+	abort := func(context.Context) error { panic(http.ErrAbortHandler) }
+	tests := []struct {
+		name    string
+		handler func(w http.ResponseWriter, r *http.Request) error
+		want    []error
+	}{
+		{"from the handler", func(w http.ResponseWriter, r *http.Request) error {
+			io.WriteString(w, "ok")
+			return abort(r.Context())
+		}, nil},
+		{"from the handler, after the commit", func(w http.ResponseWriter, r *http.Request) error {
+			w.(http.Flusher).Flush()
+			return abort(r.Context())
+		}, nil},
+		{"from a task", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, abort)
+			return nil
+		}, nil},
+		{"from a task of a nested nursery", func(_ http.ResponseWriter, r *http.Request) error {
+			return nursery.All(r.Context(), abort, soldOutLater)
+		}, []error{errSoldOut}},
+		{"beside a failure, which is reported", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, soldOutLater)
+			return abort(r.Context())
+		}, []error{errSoldOut}},
+		{"beside a panic, which is reported once", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, boom)
+			return abort(r.Context())
+		}, []error{errBoom}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app, seen := watched(creche.Options{})
+				var raised any
+				inner := app.Middleware(app.Middleware(creche.Handler(tt.handler)))
+				srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer func() {
+						raised = recover()
+						panic(raised)
+					}()
+					inner.ServeHTTP(w, r)
+				}))
+				if got := ask(t, srv.Client(), http.MethodPost, srv.URL); got.err == nil {
+					t.Errorf("got %v, want a cut connection", got)
+				}
+				if raised != http.ErrAbortHandler { // bare, as servers compare it
+					t.Errorf("got panic %v, want http.ErrAbortHandler", raised)
+				}
+				seen.wantOnce(t, tt.want...)
+			})
+		})
+	}
+}
+
+// R6
+func TestRepanicHandsPanicsToTheRoutersRecoverer(t *testing.T) {
+	tests := []struct {
+		name    string
+		handler func(w http.ResponseWriter, r *http.Request) error
+		want    []error
+	}{
+		{"a handler's panic", func(w http.ResponseWriter, r *http.Request) error {
+			w.Header().Set("X-Inner", "1")
+			io.WriteString(w, "ok")
+			return boom(r.Context())
+		}, []error{errBoom}},
+		{"a task's panic", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, boom)
+			return nil
+		}, []error{errBoom}},
+		{"a panic beside a failure, which is reported", func(_ http.ResponseWriter, r *http.Request) error {
+			startTask(r, soldOutLater)
+			return boom(r.Context())
+		}, []error{errBoom, errSoldOut}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app, seen := watched(creche.Options{Repanic: true})
+				var recovered any
+				inner := app.Middleware(app.Middleware(creche.Handler(tt.handler)))
+				srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer func() {
+						recovered = recover()
+						http.Error(w, "recovered", http.StatusBadGateway)
+					}()
+					inner.ServeHTTP(w, r)
+				}))
+				got := get(t, srv)
+				wantReply(t, got, http.StatusBadGateway, "recovered")
+				if got.header.Get("X-Inner") != "" {
+					t.Error("got a header of the response that panicked")
+				}
+				p, ok := recovered.(*nursery.PanicError)
+				if !ok || p.Value != errBoom || !strings.Contains(p.Stack(), "_test.boom") {
+					t.Errorf("got panic %v, want a *PanicError with the panic's own stack", recovered)
+				}
+				seen.wantOnce(t, tt.want...)
+			})
+		})
+	}
+}
+
+// R6: an error is none of the recoverer's business.
+func TestRepanicLeavesErrorsToTheRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := watched(creche.Options{Repanic: true, Errors: []errorhandlers.Rule{conflict}})
+		srv := nurserytest.NewServer(t, app.Middleware(failing(errSoldOut)))
+		wantReply(t, get(t, srv), http.StatusConflict, "all gone")
+	})
+}
+
+// A panic in the observer must not take the answer with it.
+func TestObserverPanicsAreLoggedOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		app := creche.New(creche.Options{Logger: muted, Observe: func(context.Context, nursery.Report) {
+			calls.Add(1)
+			panic("observer")
+		}})
+		srv := nurserytest.NewServer(t, app.Middleware(failing(errBoom)))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		if calls.Load() != 1 {
+			t.Errorf("got %d calls of the observer, want 1", calls.Load())
+		}
+	})
+}

@@ -1,0 +1,246 @@
+package creche_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+// R1
+func TestRequestIsANursery(t *testing.T) {
+	app, seen := watched(creche.Options{})
+	type key struct{}
+	var scope context.Context
+	h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		scope = r.Context()
+		if nursery.From(scope) == nil {
+			t.Error("got no nursery from the request's context")
+		}
+		if x := creche.ExchangeOf(scope); x == nil || x.App() != app || x.Request() != r {
+			t.Errorf("got exchange %v, want the request's", x)
+		}
+		if got := scope.Value(key{}); got != "outer" {
+			t.Errorf("got value %v, want the outer context's", got)
+		}
+		if err := scope.Err(); err != nil {
+			t.Errorf("got %v while the handler runs", err)
+		}
+	}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), key{}, "outer")))
+	if err := context.Cause(scope); !errors.Is(err, nursery.ErrClosed) {
+		t.Errorf("got cause %v after the request, want ErrClosed", err)
+	}
+	if err := nursery.From(scope).TryGo(func(context.Context) error { return nil }); err != nursery.ErrClosed {
+		t.Errorf("got %v for a task after the request, want ErrClosed", err)
+	}
+	seen.wantOnce(t)
+}
+
+// R1
+func TestTasksAreJoinedBeforeTheResponseIsComplete(t *testing.T) {
+	protocols(t, func(t *testing.T, opts ...nurserytest.ServerOption) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			app, seen := watched(creche.Options{})
+			began, left := time.Now(), 0
+			inner := app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				n := nursery.From(r.Context())
+				for i := range 10 {
+					n.Go(func(ctx context.Context) error {
+						time.Sleep(time.Duration(i) * time.Minute)
+						nursery.From(ctx).Go(func(context.Context) error {
+							time.Sleep(time.Hour)
+							return nil
+						})
+						return nil
+					})
+				}
+				io.WriteString(w, "ok")
+			}))
+			srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(w, r)
+				left = int(time.Since(began) / time.Minute)
+			}), opts...)
+			wantReply(t, get(t, srv), http.StatusOK, "ok")
+			if got := int(time.Since(began) / time.Minute); got != 69 || left != 69 {
+				t.Errorf("got the response after %d minutes and the middleware's end after %d, want 69", got, left)
+			}
+			seen.wantOnce(t)
+		})
+	})
+}
+
+// R1
+func TestFirstFailureCancelsTheOtherTasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{Errors: []errorhandlers.Rule{conflict}})
+		began := time.Now()
+		var cause error
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			startTask(r, func(ctx context.Context) error {
+				<-ctx.Done()
+				cause = context.Cause(ctx)
+				return fmt.Errorf("look up: %w", ctx.Err()) // an echo
+			})
+			startTask(r, soldOutLater)
+		})))
+		wantReply(t, get(t, srv), http.StatusConflict, "all gone")
+		if !errors.Is(cause, errSoldOut) {
+			t.Errorf("got cause %v, want the other task's failure", cause)
+		}
+		if got := time.Since(began); got != time.Hour {
+			t.Errorf("got the response after %v, want as soon as the task failed", got)
+		}
+		seen.wantOnce(t)
+	})
+}
+
+// R1: a server that fans out in every request keeps no goroutine of any.
+func TestManyRequestsLeaveNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{Errors: []errorhandlers.Rule{conflict}})
+		srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			for range 3 {
+				startTask(r, func(ctx context.Context) error {
+					select {
+					case <-ctx.Done():
+						return ctx.Err()
+					case <-time.After(time.Second):
+						return nil
+					}
+				})
+			}
+			if r.URL.Query().Has("fail") {
+				return errSoldOut
+			}
+			_, err := io.WriteString(w, r.URL.RawQuery)
+			return err
+		})), nurserytest.HTTP2())
+		n := new(nursery.Nursery)
+		n.Open(t.Context())
+		for i := range 200 {
+			n.Go(func(context.Context) error {
+				query, status, text := fmt.Sprintf("n=%d", i), http.StatusOK, fmt.Sprintf("n=%d", i)
+				if i%3 == 0 {
+					query, status, text = query+"&fail", http.StatusConflict, "all gone"
+				}
+				wantReply(t, ask(t, srv.Client(), http.MethodGet, srv.URL+"/?"+query), status, text)
+				return nil
+			})
+		}
+		if err := n.Join(); err != nil {
+			t.Error(err)
+		}
+		seen.wantOnce(t)
+	})
+}
+
+// R10
+func TestOuterRequestGetsItsPatternBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := watched(creche.Options{})
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /quote/{sku}", func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, r.PathValue("sku")+" "+r.Pattern)
+		})
+		var pattern string
+		inner := app.Middleware(mux)
+		srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(w, r)
+			pattern = r.Pattern
+		}))
+		wantReply(t, ask(t, srv.Client(), http.MethodGet, srv.URL+"/quote/tea"), http.StatusOK, "tea GET /quote/{sku}")
+		if want := "GET /quote/{sku}"; pattern != want {
+			t.Errorf("got pattern %q outside, want %q", pattern, want)
+		}
+	})
+}
+
+// R10: net/http removes the temporary files of the form it knows.
+func TestMultipartFilesAreRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	app, _ := watched(creche.Options{})
+	files := func() int {
+		t.Helper()
+		entries, err := os.ReadDir(os.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	srv := httptest.NewServer(app.Middleware(app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprint(w, files())
+	}))))
+	var form strings.Builder
+	m := multipart.NewWriter(&form)
+	part, err := m.CreateFormFile("file", "a.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(part, repeat(20<<20))
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := ask(t, srv.Client(), http.MethodPost, srv.URL, func(r *http.Request) {
+		r.Header.Set("Content-Type", m.FormDataContentType())
+		r.Body = io.NopCloser(strings.NewReader(form.String()))
+	})
+	srv.Close() // waits for the handler
+	wantReply(t, got, http.StatusOK, "1")
+	if got := files(); got != 0 {
+		t.Errorf("got %d temporary files after the request, want 0", got)
+	}
+}
+
+// R10
+func TestEndedExchangeLetsGoOfBodyAndForms(t *testing.T) {
+	app, _ := watched(creche.Options{})
+	var kept *http.Request
+	h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		kept = r
+		if err := r.ParseForm(); err != nil || r.Form.Get("a") != "b" {
+			t.Errorf("got form %v (%v), want a=b", r.Form, err)
+		}
+		r.Body = io.NopCloser(strings.NewReader("read again")) // as many a middleware does
+	}))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a=b"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if kept.Form != nil || kept.PostForm != nil || kept.MultipartForm != nil || kept.Body != http.NoBody {
+		t.Errorf("got form %v and body %v after the request, want neither", kept.Form, kept.Body)
+	}
+}
+
+// R10
+func TestOuterRequestGetsItsFormBack(t *testing.T) {
+	app, _ := watched(creche.Options{})
+	h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			t.Error(err)
+		}
+	}))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--b--\r\n"))
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if r.MultipartForm == nil || r.MultipartForm.Value["a"][0] != "value" {
+		t.Errorf("got form %v outside, want the one that was parsed inside", r.MultipartForm)
+	}
+}

@@ -1,0 +1,185 @@
+package creche
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// defaultHold is what net/http buffers of a body before it writes the header,
+// so that holding as much back delays nothing.
+const defaultHold = 2048
+
+// leastHold has room for what routers say when they refuse a request, which
+// the rules are to say instead.
+const leastHold = 64
+
+// held is the part of a response that is kept back until the tasks are
+// joined. Handlers never see it, so it can be pooled.
+type held struct {
+	opening headers // what outer middleware had set
+	written headers // as the handler's WriteHeader found them
+	status  int     // 0: nothing written yet
+	length  int64   // the Content-Length declared, or -1
+	size    int64   // of all writes, those refused for their length among them
+	body    []byte
+}
+
+// headers is a copy of an http.Header that reuses its memory.
+type headers struct {
+	fields []field
+	values []string
+}
+
+type field struct {
+	key  string
+	from int // of its values
+	to   int
+}
+
+// take makes h a copy of header.
+func (h *headers) take(header http.Header) {
+	h.clear()
+	for key, values := range header {
+		from := len(h.values)
+		h.values = append(h.values, values...)
+		h.fields = append(h.fields, field{key: key, from: from, to: len(h.values)})
+	}
+}
+
+// set adds key to h, or replaces it.
+func (h *headers) set(key string, values []string) {
+	h.fields = slices.DeleteFunc(h.fields, func(f field) bool { return f.key == key })
+	from := len(h.values)
+	h.values = append(h.values, values...)
+	h.fields = append(h.fields, field{key: key, from: from, to: len(h.values)})
+}
+
+// restore makes header equal to h again.
+func (h *headers) restore(header http.Header) {
+	for key := range header {
+		if !slices.ContainsFunc(h.fields, func(f field) bool { return f.key == key }) {
+			delete(header, key)
+		}
+	}
+	for _, f := range h.fields {
+		values := h.values[f.from:f.to]
+		if now, ok := header[f.key]; !ok || !slices.Equal(now, values) {
+			header[f.key] = slices.Clone(values)
+		}
+	}
+}
+
+func (h *headers) clear() {
+	clear(h.fields)
+	clear(h.values)
+	h.fields, h.values = h.fields[:0], h.values[:0]
+}
+
+// begin notes a WriteHeader.
+func (h *held) begin(status int, header http.Header) {
+	h.status, h.length = status, -1
+	if declared := header["Content-Length"]; len(declared) > 0 {
+		if n, err := strconv.ParseInt(declared[0], 10, 64); err == nil && n >= 0 {
+			h.length = n
+		}
+	}
+	h.written.take(header)
+}
+
+// reset forgets what the handler wrote.
+func (h *held) reset() {
+	h.status, h.size, h.body = 0, 0, h.body[:0]
+	h.written.clear()
+}
+
+// hold returns what x holds back, taken from the pool when first needed.
+func (x *Exchange) hold() *held {
+	if x.held == nil {
+		x.held = x.app.buffers.Get().(*held)
+	}
+	return x.held
+}
+
+// written reports whether a response is held.
+func (x *Exchange) written() bool { return x.held != nil && x.held.status != 0 }
+
+// release gives what x held back to the pool.
+func (x *Exchange) release() {
+	if h := x.held; h != nil {
+		h.reset()
+		h.opening.clear()
+		x.held = nil
+		x.app.buffers.Put(h)
+	}
+}
+
+// commit sends what is held. What the handler set in the header after its
+// WriteHeader has no effect, as without us, but for trailers.
+func (x *Exchange) commit() {
+	if x.state != open || !x.written() {
+		return
+	}
+	h := x.held
+	x.state = committed
+	header := x.w.Header()
+	trailers := lateTrailers(header)
+	h.written.restore(header)
+	x.w.WriteHeader(h.status)
+	maps.Copy(header, trailers)
+	if len(h.body) > 0 {
+		_, _ = x.w.Write(h.body) // a lost connection shows at the next write, or to nobody
+	}
+	h.reset()
+}
+
+// lateTrailers returns the trailers that were set without being declared. The
+// server takes those from the header when the response ends, but must not see
+// them when it begins: it would announce them.
+func lateTrailers(header http.Header) (trailers http.Header) {
+	for key, values := range header {
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			if trailers == nil {
+				trailers = make(http.Header)
+			}
+			trailers[key] = values
+		}
+	}
+	return trailers
+}
+
+// discard forgets what the handler wrote, and what it set in the header.
+func (x *Exchange) discard() {
+	var none headers
+	before := &none
+	if h := x.held; h != nil {
+		h.reset()
+		before = &h.opening
+	}
+	before.restore(x.w.Header())
+}
+
+// Keep sets a header of the response that survives when the response is
+// discarded for an error answer: a 405's Allow is about the resource, not the
+// response. It is for adapters, and must be called by the handler's goroutine.
+func (x *Exchange) Keep(key string, values ...string) {
+	if x.state != open {
+		return
+	}
+	key = http.CanonicalHeaderKey(key)
+	x.hold().opening.set(key, values)
+	x.w.Header()[key] = slices.Clone(values)
+}
+
+// Held returns status, header and body of the response while it is held back,
+// and a status of 0 when nothing has been written or it has left. They must
+// not be changed, and not be kept. It is for adapters whose router answers by
+// itself.
+func (x *Exchange) Held() (status int, header http.Header, body []byte) {
+	if x.state != open || x.held == nil {
+		return 0, nil, nil
+	}
+	return x.held.status, x.w.Header(), x.held.body
+}

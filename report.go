@@ -1,0 +1,150 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// Report reports err as a failure of this request that has no other way to be
+// noticed. A nil err does nothing.
+func (x *Exchange) Report(err error) {
+	if err != nil {
+		x.app.observe(x.scope(), nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: err}})
+	}
+}
+
+func (x *Exchange) reportAll(errs []error) {
+	for _, err := range errs {
+		x.Report(err)
+	}
+}
+
+// reportGone reports the real errors of a request whose client has gone.
+func (x *Exchange) reportGone(err error) {
+	real := nursery.Filter(err, func(leaf error) bool { return !errors.Is(leaf, ErrClientGone) && !reported(leaf) })
+	if real != nil {
+		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
+		return
+	}
+	x.app.log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
+}
+
+// reportLeaves reports all leaves of err but those that have been.
+func (x *Exchange) reportLeaves(err error) {
+	for leaf := range nursery.Leaves(err) {
+		if !reported(leaf) {
+			x.Report(leaf)
+		}
+	}
+}
+
+// reported reports whether a nursery has reported leaf when it happened, or
+// there is nothing to report: panics are, at once.
+func reported(leaf error) bool {
+	_, panicked := leaf.(*nursery.PanicError)
+	return panicked || leaf == http.ErrAbortHandler
+}
+
+// reportRest reports the leaves of err that chosen does not answer, and those
+// that it answers only by saying that something is wrong here; but not what
+// one of told, which have been reported, tells of.
+func (x *Exchange) reportRest(chosen errorhandlers.Answer, err error, told []error) {
+	for leaf := range chosen.Rest(err) {
+		if !reported(leaf) && !tell(told, leaf) {
+			x.Report(leaf)
+		}
+	}
+	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
+	if ours && chosen.Leaf != nil && !reported(chosen.Leaf) && !tell(told, chosen.Leaf) {
+		x.Report(chosen.Leaf)
+	}
+}
+
+// ruleErrors returns the several errors that a search returned as one.
+func ruleErrors(faults error) []error {
+	if faults == nil {
+		return nil
+	}
+	if _, one := faults.(*errorhandlers.RuleError); one {
+		return []error{faults}
+	}
+	if several, ok := faults.(interface{ Unwrap() []error }); ok {
+		return several.Unwrap()
+	}
+	return []error{faults}
+}
+
+// tell reports whether one of faults tells of leaf: its rule was handed leaf,
+// a link of its chain, or a group that it is of.
+func tell(faults []error, leaf error) bool {
+	for _, fault := range faults {
+		f, ok := fault.(*errorhandlers.RuleError)
+		if !ok {
+			continue
+		}
+		if inChain(leaf, f.Err) {
+			return true
+		}
+		for handed := range nursery.Leaves(f.Err) {
+			if same(handed, leaf) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// inChain reports whether err is a link of the chain of leaf. An Unwrap that
+// panics, as a typed nil's does, ends a chain, and no chain is endless.
+func inChain(leaf, err error) (is bool) {
+	defer func() { _ = recover() }()
+	for link, links := leaf, 0; link != nil && links < 1000; link, links = errors.Unwrap(link), links+1 {
+		if same(link, err) {
+			return true
+		}
+	}
+	return false
+}
+
+func same(a, b error) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
+
+// observeOthers leaves the panics of error handlers to be reported together
+// with what was being handled.
+func (a *App) observeOthers(ctx context.Context, r nursery.Report) {
+	if _, panicked := r.Err.(*nursery.PanicError); !panicked {
+		a.observe(ctx, r)
+	}
+}
+
+// observe takes the reports of all the application's nurseries.
+func (a *App) observe(ctx context.Context, r nursery.Report) {
+	if a.options.Observe != nil && a.tell(ctx, r) {
+		return
+	}
+	attrs := r.LogAttrs()
+	if x := ExchangeOf(ctx); x != nil {
+		attrs = append(attrs, slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path))
+	}
+	a.log().LogAttrs(ctx, slog.LevelError, "creche: "+r.Kind(), attrs...)
+}
+
+// tell returns false if the observer panicked: that must not cost a client
+// its answer.
+func (a *App) tell(ctx context.Context, r nursery.Report) (told bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			a.log().LogAttrs(ctx, slog.LevelError, "creche: panic in Options.Observe", slog.Any("panic", v))
+		}
+	}()
+	a.options.Observe(ctx, r)
+	return true
+}

@@ -1,0 +1,49 @@
+package creche
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/creche-go/creche/errorhandlers"
+)
+
+// Router is what an adapter tells an exchange about the router around it. It
+// is part of the kit for authors of adapters, who embed [PlainRouter] and
+// override what is special. It may be one value for all requests, or one for
+// each.
+type Router interface {
+	// Detach returns the context that a background task may keep: with copies
+	// of what the router recycles when the request is over, and without what
+	// cannot be copied. It is called while the request is being handled, by
+	// any goroutine.
+	Detach(ctx context.Context) context.Context
+	// StatusOf finds the status that an error type of the router carries. It
+	// looks at err alone, not at what err wraps.
+	StatusOf(err error) (status int, ok bool)
+	// Accept reports whether a rule's answer is a handler in the router's own
+	// shape, made by the adapter with [errorhandlers.NewRule].
+	Accept(answer any) bool
+	// Answer answers a request that failed: it is offered every answer and
+	// leaves those it returns false for to the exchange, which knows
+	// [errorhandlers.Handler] and the default answers. Those it accepted it
+	// has to take. R is the exchange's request with a context that has not
+	// ended.
+	Answer(x *Exchange, r *http.Request, a errorhandlers.Answer) (handled bool, err error)
+}
+
+// PlainRouter is the [Router] of net/http, to which nothing is special.
+type PlainRouter struct{}
+
+// Detach returns ctx.
+func (PlainRouter) Detach(ctx context.Context) context.Context { return ctx }
+
+// StatusOf knows no errors.
+func (PlainRouter) StatusOf(error) (status int, ok bool) { return 0, false }
+
+// Accept accepts nothing.
+func (PlainRouter) Accept(any) bool { return false }
+
+// Answer leaves all answers to the exchange.
+func (PlainRouter) Answer(*Exchange, *http.Request, errorhandlers.Answer) (handled bool, err error) {
+	return false, nil
+}

@@ -1,0 +1,176 @@
+package creche_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+)
+
+const getSlash = "GET / HTTP/1.1\r\nHost: creche.test\r\n\r\n"
+
+// dial opens a connection and sends bytes on it.
+func (s *served) dial(t *testing.T, bytes string) net.Conn {
+	t.Helper()
+	c, err := s.listener.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := io.WriteString(c, bytes); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return c
+}
+
+// wantAnswer fails t unless a response with this body comes on c.
+func wantAnswer(t *testing.T, c net.Conn, body string) *http.Response {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatalf("got %v, want a response", err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != body {
+		t.Errorf("got body %q (%v), want %q", got, err, body)
+	}
+	return res
+}
+
+// noteClose notes when the server closes c.
+func (s *served) noteClose(c net.Conn, who string) {
+	_, _ = io.Copy(io.Discard, c)
+	s.note(who + " closed")
+}
+
+// B5, B6
+func TestIdleConnectionsAreClosedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{}, slow)
+		idle := s.dial(t, getSlash)
+		wantAnswer(t, idle, "done") // a minute later
+		busy := s.dial(t, getSlash)
+		s.begin(s.leave)
+		go s.noteClose(idle, "idle connection")
+		res := wantAnswer(t, busy, "done")
+		if !res.Close {
+			t.Error("the last response does not say that the connection will be closed")
+		}
+		wantErr(t, s.end(), nil)
+		s.wantEvents(t, "0s idle connection closed", "1s stopped")
+	})
+}
+
+// A connection that was opened but not used is waited for a moment: its
+// request may be on the way.
+//
+// B6, B7
+func TestNewConnectionsGetAMoment(t *testing.T) {
+	tests := []struct {
+		name   string
+		speak  time.Duration // after the stop began
+		until  time.Duration // the handler answers, after it was called
+		answer bool
+		want   string
+	}{
+		{name: "one that says nothing", want: "100ms stopped"},
+		{name: "one that speaks at once", speak: 1, answer: true, want: "1ns stopped"},
+		{name: "one that speaks in time", speak: 60 * time.Millisecond, answer: true, want: "60ms stopped"},
+		{
+			name: "one that speaks in time and takes longer to answer", speak: 60 * time.Millisecond,
+			until: 5 * time.Second, answer: true, want: "5.06s stopped",
+		},
+		{name: "one that speaks too late", speak: 101 * time.Millisecond, want: "100ms stopped"},
+	}
+	for _, tt := range tests {
+		in(t, tt.name, func(t *testing.T) {
+			called := false
+			s := serving(t, creche.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+				called = true
+				time.Sleep(tt.until)
+				_, _ = io.WriteString(w, "done")
+			})
+			c := s.dial(t, "")
+			other := s.dial(t, "")
+			_ = other.Close()
+			synctest.Wait()
+			s.begin(s.leave)
+			if tt.speak > 0 {
+				time.Sleep(tt.speak)
+				_, _ = io.WriteString(c, getSlash)
+			}
+			if tt.answer {
+				wantAnswer(t, c, "done")
+			}
+			wantErr(t, s.end(), nil)
+			s.wantEvents(t, tt.want)
+			if called != tt.answer {
+				t.Errorf("the handler was called: got %v, want %v", called, tt.answer)
+			}
+		})
+	}
+}
+
+// A hundred silent connections cost no more than one, and a request that takes
+// longer than the moment they get costs nothing more.
+//
+// B6
+func TestManySilentConnectionsCostNoMoreThanOne(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		in(t, fmt.Sprintf("beside a request: %v", busy), func(t *testing.T) {
+			s := serving(t, creche.Options{}, slow)
+			for range 100 {
+				s.dial(t, "")
+			}
+			want := "100ms stopped"
+			if busy {
+				s.ask(t)
+				want = "1s stopped"
+			}
+			s.begin(s.leave)
+			wantErr(t, s.end(), nil)
+			s.wantEvents(t, want)
+		})
+	}
+}
+
+// A client that does not take its response cannot be cancelled, only cut off;
+// that done, nothing is left of the request.
+//
+// B5
+func TestAStalledClientIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{Stopping: stages}, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, repeat(1<<20))
+		})
+		s.dial(t, getSlash)
+		s.begin(s.leave)
+		wantErr(t, s.end(), nil)
+		s.wantEvents(t, "13s stopped")
+	})
+}
+
+// So is one that does not send the body it announced.
+//
+// B5
+func TestAStalledUploadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{Stopping: stages}, func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(r.Body)
+			if err == nil {
+				t.Error("the body ended")
+			}
+		})
+		s.dial(t, "POST / HTTP/1.1\r\nHost: creche.test\r\nContent-Length: 10\r\n\r\nhalf")
+		s.begin(s.leave)
+		wantErr(t, s.end(), nil)
+		s.wantEvents(t, "13s stopped")
+	})
+}

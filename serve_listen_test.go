@@ -1,0 +1,104 @@
+package creche_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+// listening starts an App on a free port, and returns it with its base URL and
+// what ListenAndServe will return.
+func listening(t *testing.T, ctx context.Context, h http.Handler) (*creche.App, string, <-chan error) {
+	t.Helper()
+	bound, ended := make(chan net.Addr, 1), make(chan error, 1)
+	app := creche.New(creche.Options{
+		IgnoreSignals: true, Logger: quiet,
+		Listening: func(addr net.Addr) { bound <- addr },
+	})
+	go func() { ended <- app.ListenAndServe(ctx, "127.0.0.1:0", h) }()
+	select {
+	case addr := <-bound:
+		return app, "http://" + addr.String(), ended
+	case err := <-ended:
+		t.Fatal(err)
+		return nil, "", nil
+	}
+}
+
+// B9
+func TestListenAndServeTellsItsAddress(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	app, url, ended := listening(t, t.Context(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello")
+	}))
+	client := &http.Client{Transport: &http.Transport{}}
+	wantReply(t, ask(t, client, http.MethodGet, url), http.StatusOK, "hello")
+	app.Stop(nil)
+	wantErr(t, <-ended, nil)
+	if got := ask(t, client, http.MethodGet, url); !errors.Is(got.err, syscall.ECONNREFUSED) {
+		t.Errorf("after the stop: got %v, want the connection refused", got)
+	}
+}
+
+// B9
+func TestANilHandlerIsTheDefaultMux(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	app, url, ended := listening(t, t.Context(), nil)
+	client := &http.Client{Transport: &http.Transport{}}
+	wantReply(t, ask(t, client, http.MethodGet, url+"/nothing"), http.StatusNotFound, "404 page not found")
+	app.Stop(nil)
+	wantErr(t, <-ended, nil)
+	client.CloseIdleConnections()
+}
+
+// B5
+func TestAnAddressInUseIsAClearError(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	told := false
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Listening: func(net.Addr) { told = true }})
+	err = app.ListenAndServe(t.Context(), addr, nil)
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), addr) {
+		t.Errorf("got %v, want address in use, and which", err)
+	}
+	_ = ln.Close() // it was not the App's fault: it may try again
+	app.Stop(errStop)
+	wantErr(t, app.ListenAndServe(t.Context(), addr, nil), errStop)
+	if told {
+		t.Error("it said that it listens")
+	}
+}
+
+// B5
+func TestAnAddressThatIsNoneIsAClearError(t *testing.T) {
+	for _, addr := range []string{"nowhere", "127.0.0.1:99999", "127.0.0.1:no-such-service"} {
+		app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+		if err := app.ListenAndServe(t.Context(), addr, nil); err == nil {
+			t.Errorf("%q: got nil, want an error", addr)
+		}
+	}
+}
+
+// A context that has ended is a clean stop, also before there is a listener.
+//
+// B8
+func TestListenAndServeWithAContextThatHasEnded(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	wantErr(t, app.ListenAndServe(ctx, "127.0.0.1:0", nil), nil)
+	app = creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	wantErr(t, app.ListenAndServe(ctx, "localhost:0", nil), nil)
+}

@@ -1,0 +1,200 @@
+package creche_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+)
+
+// The tests of signals run this binary again, as a server that tells on its
+// standard output what happens to it.
+const childEnv = "CRECHE_TEST_SERVER"
+
+// Whoever sends the signals, one starts the drain and a second cancels.
+//
+// B8
+func TestSignals(t *testing.T) {
+	if mode := os.Getenv(childEnv); mode != "" {
+		childServer(t, mode)
+		return
+	}
+	const cancelled = "request cancelled: true, task cancelled: true"
+	tests := []struct {
+		name    string
+		mode    string
+		signals []syscall.Signal
+		answer  string
+		err     string // of Serve
+	}{
+		{name: "one SIGTERM lets the request finish", signals: []syscall.Signal{syscall.SIGTERM}, answer: "done"},
+		{name: "so does one SIGINT", signals: []syscall.Signal{syscall.SIGINT}, answer: "done"},
+		{name: "a second SIGTERM cancels at once", signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, answer: cancelled},
+		{name: "so does a second SIGINT", signals: []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, answer: cancelled},
+		{name: "or one of each", signals: []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, answer: cancelled},
+		{
+			name: "one that also ends the context is still one", mode: "NotifyContext",
+			signals: []syscall.Signal{syscall.SIGTERM}, answer: "done",
+		},
+		{
+			name: "and two are two", mode: "NotifyContext",
+			signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, answer: cancelled,
+		},
+		{
+			name: "Stop is no signal", mode: "Stop",
+			signals: []syscall.Signal{syscall.SIGTERM}, answer: "done", err: errStop.Error(),
+		},
+		{
+			name: "those that the program keeps to itself do nothing", mode: "IgnoreSignals",
+			signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, answer: "done",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := startChild(t, tt.mode)
+			for i, sig := range tt.signals {
+				if err := c.cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					c.want("draining")
+				}
+			}
+			if tt.answer == "done" {
+				_, _ = io.WriteString(c.stdin, "go on\n")
+			}
+			wantReply(t, <-c.answer, http.StatusOK, tt.answer)
+			_ = c.stdin.Close()
+			c.want("serve: " + tt.err)
+			if err := c.cmd.Wait(); err != nil {
+				t.Errorf("got %v, want exit code 0\n%s", err, c.stderr)
+			}
+		})
+	}
+}
+
+// child is a server in a process of its own, with a request under way.
+type child struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Scanner
+	stderr *bytes.Buffer
+	answer chan reply
+}
+
+func startChild(t *testing.T, mode string) *child {
+	t.Helper()
+	if mode == "" {
+		mode = "plain"
+	}
+	// A child that hangs is killed in the end.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	c := &child{t: t, cmd: exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSignals$"), stderr: new(bytes.Buffer)}
+	c.cmd.Env = append(os.Environ(), childEnv+"="+mode, "GORACE=atexit_sleep_ms=0")
+	c.cmd.Stderr = c.stderr
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.stdin, c.stdout, c.answer = stdin, bufio.NewScanner(stdout), make(chan reply, 1)
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + strings.TrimPrefix(c.want("listening "), "listening ")
+	go func() {
+		client := &http.Client{Transport: &http.Transport{}}
+		defer client.CloseIdleConnections()
+		req, _ := http.NewRequest(http.MethodGet, url, nil)
+		c.answer <- sent(client, req)
+	}()
+	c.want("handling")
+	return c
+}
+
+// want returns the child's next line, which must begin with prefix.
+func (c *child) want(prefix string) string {
+	c.t.Helper()
+	if !c.stdout.Scan() {
+		c.t.Fatalf("the child has ended, want %q\n%s", prefix, c.stderr)
+	}
+	if !strings.HasPrefix(c.stdout.Text(), prefix) {
+		c.t.Fatalf("got %q, want %q\n%s", c.stdout.Text(), prefix, c.stderr)
+	}
+	return c.stdout.Text()
+}
+
+// childServer is what the child does.
+func childServer(t *testing.T, mode string) {
+	say := func(format string, args ...any) { _, _ = fmt.Printf(format+"\n", args...) }
+	ctx := t.Context()
+	o := creche.Options{Logger: quiet, Listening: func(addr net.Addr) { say("listening %v", addr) }}
+	switch mode {
+	case "IgnoreSignals":
+		o.IgnoreSignals = true
+		fallthrough
+	case "NotifyContext":
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+	}
+	app := creche.New(o)
+	taskEnds := make(chan bool, 1)
+	_ = app.Go(t.Context(), "job", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			taskEnds <- true
+		case <-nursery.Draining(ctx):
+		}
+		return nil
+	})
+	err := app.ListenAndServe(ctx, "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		goOn := make(chan bool)
+		go func() {
+			_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+			close(goOn)
+		}()
+		heard := make(chan os.Signal, 2)
+		signal.Notify(heard, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(heard)
+		if mode == "Stop" {
+			app.Stop(errStop)
+		}
+		say("handling")
+		<-nursery.Draining(r.Context())
+		<-heard // later than the drain, if that is by Stop
+		say("draining")
+		select {
+		case <-goOn:
+			_, _ = io.WriteString(w, "done")
+		case <-r.Context().Done():
+			shutdown := errors.Is(context.Cause(r.Context()), creche.ErrShutdown)
+			// With the requests the background tasks are cancelled, too.
+			_, _ = fmt.Fprintf(w, "request cancelled: %v, task cancelled: %v", shutdown, <-taskEnds)
+		}
+	}))
+	if err != nil {
+		say("serve: %v", err)
+		return
+	}
+	say("serve: ")
+}

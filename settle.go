@@ -1,0 +1,72 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// settle ends the response once all tasks are joined: it sends what is held
+// or, if err says that something failed, answers in its place.
+func (x *Exchange) settle(err error) {
+	if err == nil {
+		x.commit()
+		return
+	}
+	x.handOver(err)
+	switch {
+	case x.clientGone():
+		x.reportGone(err)
+		x.abort()
+	case x.state == hijacked:
+		x.reportLeaves(err)
+	case x.state == committed:
+		x.reportLeaves(err)
+		x.abort()
+	default:
+		x.answer(err)
+	}
+}
+
+// handOver raises what is not for the rules: [http.ErrAbortHandler], which is
+// a handler's way to say that the response must not be completed, and, where
+// the application wants it so, any panic.
+func (x *Exchange) handOver(err error) {
+	for leaf := range nursery.Leaves(err) {
+		p, panicked := leaf.(*nursery.PanicError)
+		switch {
+		case leaf == http.ErrAbortHandler:
+			x.reportLeaves(err)
+			panic(leaf)
+		case panicked && x.app.options.Repanic:
+			x.reportLeaves(err) // the recoverer gets the panic alone
+			x.discard()
+			panic(p)
+		}
+	}
+}
+
+// clientGone reports whether there is nobody to answer. The nursery may have
+// been cancelled by a failure before the client left, so its own cause is not
+// enough.
+func (x *Exchange) clientGone() bool {
+	return x.ctx.Err() != nil && !x.slow.Load() && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+}
+
+// abort ends the connection, so that nobody takes what was sent of the
+// response for a whole one. What was committed has to be on the wire first:
+// if nothing is, clients may repeat the request. Behind a writer that cannot
+// flush, such as that of net/http's TimeoutHandler, nobody can see to that:
+// then a second run is the lesser evil, as it is without us. Outside of a
+// server there is no connection, and nothing to catch the panic.
+func (x *Exchange) abort() {
+	if x.ctx.Value(http.ServerContextKey) == nil {
+		return
+	}
+	if x.state == committed {
+		_ = http.NewResponseController(x.w).Flush()
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,210 @@
+package creche
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+)
+
+// state is how far a response has come.
+type state uint8
+
+const (
+	open      state = iota // nothing has left
+	committed              // the header is with the server
+	hijacked               // the connection is somebody else's
+	closed                 // the exchange has ended
+)
+
+var errEnded = errors.New("creche: write to a response whose request has ended")
+
+// writer is an Exchange seen as a ResponseWriter. Like net/http's it is for
+// one goroutine at a time.
+type writer Exchange
+
+// http1Writer and http2Writer offer what the server's writers do for their
+// protocol. A struct of one pointer fits an interface without allocation.
+type http1Writer struct{ *writer }
+
+type http2Writer struct{ *writer }
+
+var (
+	_ http.Hijacker   = http1Writer{}
+	_ io.ReaderFrom   = http1Writer{}
+	_ http.Pusher     = http2Writer{}
+	_ http.Flusher    = (*writer)(nil)
+	_ io.StringWriter = (*writer)(nil)
+)
+
+// Writer returns the response writer that handlers get. It holds the response
+// back and has the optional interfaces of the server's own: Flusher and
+// StringWriter, on HTTP/1 Hijacker and ReaderFrom, on HTTP/2 Pusher. Flush,
+// Hijack, ReadFrom, a declared trailer and a body larger than [Options.Hold]
+// commit it early.
+func (x *Exchange) Writer() http.ResponseWriter {
+	switch x.request.ProtoMajor {
+	case 1:
+		return http1Writer{(*writer)(x)}
+	case 2:
+		return http2Writer{(*writer)(x)}
+	}
+	return (*writer)(x)
+}
+
+func (w *writer) x() *Exchange { return (*Exchange)(w) }
+
+// Unwrap is for [http.ResponseController], which finds deadlines there.
+func (w *writer) Unwrap() http.ResponseWriter { return w.w }
+
+func (w *writer) Header() http.Header {
+	if w.state == closed {
+		return http.Header{}
+	}
+	return w.w.Header()
+}
+
+func (w *writer) WriteHeader(status int) {
+	switch {
+	case w.state == closed:
+		return
+	case w.state != open:
+		w.w.WriteHeader(status) // superfluous, or after a hijack: the server says so
+		return
+	case w.x().written():
+		return
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		w.w.WriteHeader(status) // informational: it leaves at once
+		return
+	case status < 100 || status > 999:
+		panic(fmt.Sprintf("creche: invalid WriteHeader code %v", status)) // as net/http does
+	}
+	header := w.w.Header()
+	w.x().hold().begin(status, header)
+	if len(header["Trailer"]) > 0 || status == http.StatusSwitchingProtocols {
+		w.x().commit()
+	}
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if ok, err := w.room(len(p)); err != nil {
+		return 0, err
+	} else if !ok {
+		return w.w.Write(p)
+	}
+	w.held.body = append(w.held.body, p...)
+	return len(p), nil
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	if ok, err := w.room(len(s)); err != nil {
+		return 0, err
+	} else if !ok {
+		return io.WriteString(w.w, s)
+	}
+	w.held.body = append(w.held.body, s...)
+	return len(s), nil
+}
+
+// room readies w for n more bytes. It returns true if they are to be held and
+// false if they are to be written on, with all that was held before them.
+func (w *writer) room(n int) (bool, error) {
+	switch w.state {
+	case closed:
+		return false, errEnded
+	case hijacked, committed:
+		return false, nil
+	}
+	if !w.x().written() {
+		w.WriteHeader(http.StatusOK)
+		if w.state == committed {
+			return false, nil
+		}
+	}
+	h := w.held
+	switch {
+	case n == 0:
+		return true, nil
+	case !bodyAllowed(h.status):
+		return false, http.ErrBodyNotAllowed
+	}
+	h.size += int64(n)
+	switch {
+	case h.length >= 0 && h.size > h.length:
+		return false, http.ErrContentLength
+	case h.size > int64(w.app.hold):
+		w.x().commit()
+		return false, nil
+	}
+	return true, nil
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// Flush commits the response and flushes it.
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// FlushError is Flush for [http.ResponseController].
+func (w *writer) FlushError() error {
+	switch w.state {
+	case closed:
+		return errEnded
+	case open:
+		if !w.x().written() {
+			w.WriteHeader(http.StatusOK)
+		}
+		w.x().commit()
+	}
+	return http.NewResponseController(w.w).Flush()
+}
+
+// Hijack hands the connection over. The exchange goes on until its handler
+// returns, and a stop waits for it.
+func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.state == closed {
+		return nil, nil, errEnded
+	}
+	w.x().commit()
+	if w.state == hijacked {
+		return nil, nil, http.ErrHijacked
+	}
+	// Counted before the server stops counting it, so that a stop cannot
+	// overlook it in between.
+	w.app.life.hijacked.enter()
+	conn, rw, err := http.NewResponseController(w.w).Hijack()
+	if err != nil {
+		w.app.life.hijacked.leave()
+		return nil, nil, err
+	}
+	w.state = hijacked
+	w.x().release()
+	return conn, rw, nil
+}
+
+// ReadFrom commits the response and copies from src, with sendfile where the
+// server can.
+func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
+	switch w.state {
+	case closed:
+		return 0, errEnded
+	case open:
+		if !w.x().written() {
+			w.WriteHeader(http.StatusOK)
+		}
+		w.x().commit()
+	}
+	return io.Copy(w.w, src)
+}
+
+// Push is HTTP/2's server push.
+func (w http2Writer) Push(target string, opts *http.PushOptions) error {
+	p, ok := w.w.(http.Pusher)
+	if !ok || w.state == closed {
+		return http.ErrNotSupported
+	}
+	return p.Push(target, opts)
+}

@@ -1,0 +1,145 @@
+package creche_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+// TestHeldResponsesLookLikeTheRoutersOwn compares what a server sends with
+// and without an App around the handler, byte for byte. Both servers live in
+// one bubble, so their Date is the same.
+//
+// R2, R4
+func TestHeldResponsesLookLikeTheRoutersOwn(t *testing.T) {
+	for _, s := range shapes {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			t.Run(s.name+"/"+method+" over HTTP/1.1", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { s.compare(t, method, http1Wire) })
+			})
+			if s.http1 {
+				continue
+			}
+			t.Run(s.name+"/"+method+" over HTTP/2", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { s.compare(t, method, http2Wire, nurserytest.HTTP2()) })
+			})
+		}
+	}
+}
+
+type wire func(t *testing.T, srv *nurserytest.Server, method, header string) string
+
+func (s shape) compare(t *testing.T, method string, read wire, opts ...nurserytest.ServerOption) {
+	t.Helper()
+	opts = append(opts, nurserytest.Configure(func(srv *http.Server) { srv.ErrorLog = silent }))
+	app, seen := watched(creche.Options{})
+	plain := read(t, nurserytest.NewServer(t, s.handler, opts...), method, s.header)
+	held := read(t, nurserytest.NewServer(t, app.Middleware(s.handler), opts...), method, s.header)
+	if plain == "" {
+		t.Fatal("the plain router sent nothing: the comparison says nothing")
+	}
+	if held != plain {
+		t.Errorf("got\n%s\nwant, as the plain router\n%s", held, plain)
+	}
+	seen.wantOnce(t)
+}
+
+// http1Wire returns all that the server sends until it closes the connection,
+// which a second request asks it to do.
+func http1Wire(t *testing.T, srv *nurserytest.Server, method, header string) string {
+	t.Helper()
+	conn, err := srv.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// One write, so that it does not matter when the server stops to read.
+	_, err = fmt.Fprintf(conn, "%s / HTTP/1.1\r\nHost: creche.test\r\n%s\r\n"+
+		"GET /last HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\n\r\n", method, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return boundary.ReplaceAllString(string(all), "boundary")
+}
+
+// boundary is what separates the parts of a multipart body: random.
+var boundary = regexp.MustCompile(`[0-9a-f]{60}`)
+
+// http2Wire returns the frames of the response, and what the client made of
+// them.
+func http2Wire(t *testing.T, srv *nurserytest.Server, method, header string) string {
+	t.Helper()
+	var log received
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{
+		Protocols:          protocols,
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := srv.Dial(ctx)
+			return &recorded{Conn: conn, log: &log}, err
+		},
+	}
+	defer transport.CloseIdleConnections()
+	got := ask(t, &http.Client{Transport: transport}, method, srv.URL+"/", func(r *http.Request) {
+		for line := range strings.Lines(header) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			r.Header.Set(name, value)
+		}
+	})
+	synctest.Wait()
+	return fmt.Sprintf("%s%v %v %q %v", log.frames(), got.err, got.status, got.body, got.trailer)
+}
+
+// received is the stream of bytes that a client gets.
+type received struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+type recorded struct {
+	net.Conn
+	log *received
+}
+
+func (c *recorded) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	c.log.all.Write(p[:n])
+	return n, err
+}
+
+// frames prints the frames of responses, one a line: those with a stream, but
+// for window updates, whose place among the others depends on the client.
+func (r *received) frames() string {
+	const header, windowUpdate = 9, 8
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	for all := r.all.Bytes(); len(all) >= header; {
+		size := int(all[0])<<16 | int(binary.BigEndian.Uint16(all[1:]))
+		kind, flags, stream := all[3], all[4], binary.BigEndian.Uint32(all[5:])
+		if stream != 0 && kind != windowUpdate {
+			fmt.Fprintf(&b, "stream %d: type %d, flags %x, %q\n", stream, kind, flags, all[header:header+size])
+		}
+		all = all[header+size:]
+	}
+	return b.String()
+}
