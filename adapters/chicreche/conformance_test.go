@@ -1,0 +1,57 @@
+package chicreche_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/adapters/adaptertest"
+	"github.com/creche-go/creche/adapters/chicreche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
+
+// R12
+func TestConformance(t *testing.T) {
+	adaptertest.Run(t, adaptertest.Adapter{Build: build, Bare: bare})
+}
+
+func build(app *creche.App, root adaptertest.Group) http.Handler {
+	r := chi.NewRouter()
+	chicreche.Use(r, app)
+	mount(r, app, root)
+	return r
+}
+
+func mount(r chi.Router, app *creche.App, g adaptertest.Group) {
+	for _, route := range g.Routes {
+		r.Method(route.Method, route.Path, creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return route.Handle(w, r, params(r))
+		}))
+	}
+	for _, sub := range g.Groups {
+		r.Route(sub.Prefix, func(r chi.Router) {
+			r.Use(app.Errors(sub.Rules...))
+			mount(r, app, sub)
+		})
+	}
+}
+
+// params reads URL parameters as users of chi do.
+func params(r *http.Request) adaptertest.Params {
+	get := func(name string) string { return chi.URLParam(r, name) }
+	return adaptertest.Params{Get: get, Kept: chi.URLParamFromCtx}
+}
+
+func bare(routes []adaptertest.Route) http.Handler {
+	r := chi.NewRouter()
+	for _, route := range routes {
+		r.MethodFunc(route.Method, route.Path, func(w http.ResponseWriter, r *http.Request) {
+			_ = route.Handle(w, r, params(r))
+		})
+	}
+	return r
+}
