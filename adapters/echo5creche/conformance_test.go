@@ -1,0 +1,62 @@
+package echo5creche_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/adapters/adaptertest"
+	"github.com/creche-go/creche/adapters/echo5creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/labstack/echo/v5"
+)
+
+func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
+
+// R12
+func TestConformance(t *testing.T) {
+	adaptertest.Run(t, adaptertest.Adapter{Build: build, Bare: bare, Allocs: 2})
+}
+
+func build(app *creche.App, root adaptertest.Group) http.Handler {
+	e := echo.New()
+	e.Logger = slog.New(slog.DiscardHandler) // it says so when a header is written twice
+	echo5creche.Use(e, app)
+	mount(e.Group(""), app, root)
+	return e
+}
+
+func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
+	for _, route := range of.Routes {
+		g.Add(route.Method, pattern(route), handle(route))
+	}
+	for _, sub := range of.Groups {
+		mount(g.Group(sub.Prefix, echo5creche.Errors(app, sub.Rules...)), app, sub)
+	}
+}
+
+func handle(route adaptertest.Route) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		return route.Handle(c.Response(), c.Request(), adaptertest.Params{
+			Get:    c.Param,
+			Detach: func() context.Context { return echo5creche.Detach(c) },
+			Kept:   echo5creche.Param,
+		})
+	}
+}
+
+func bare(routes []adaptertest.Route) http.Handler {
+	e := echo.New()
+	e.Logger = slog.New(slog.DiscardHandler)
+	for _, route := range routes {
+		e.Add(route.Method, pattern(route), handle(route))
+	}
+	return e
+}
+
+func pattern(route adaptertest.Route) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(route.Path)
+}

@@ -1,0 +1,141 @@
+package echo5creche_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche/adapters/echo5creche"
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+)
+
+type upstream struct{}
+
+func (upstream) Error() string   { return "the upstream's secret" }
+func (upstream) StatusCode() int { return http.StatusPaymentRequired }
+
+type problemErrorer struct{}
+
+func (problemErrorer) Error() string { return "secret" }
+func (problemErrorer) ProblemError() *echo.ProblemError {
+	return &echo.ProblemError{Status: 409, Title: "Sold out", Type: "/sold-out", Instance: "/1"}
+}
+
+const soldOutProblem = `{"type":"/sold-out","title":"Sold out","status":409,"instance":"/1"}` + "\n"
+
+// E6, E7
+func TestErrorsOfEcho(t *testing.T) {
+	said := func(status int, title, detail string) string {
+		return fmt.Sprintf("{\"title\":%q,\"status\":%d,\"detail\":%q}\n", title, status, detail)
+	}
+	for _, tt := range []struct {
+		name   string
+		err    error
+		status int
+		body   string
+		told   bool
+	}{
+		{"an HTTPError without a message", echo.NewHTTPError(404, ""), 404, problem404, false},
+		{"an HTTPError's message is a detail", echo.NewHTTPError(404, "no tea"), 404, said(404, "Not Found", "no tea"), false},
+		{"what it wraps is not told", echo.NewHTTPError(404, "no tea").Wrap(errPlain), 404, said(404, "Not Found", "no tea"), false},
+		{"a wrapped one", fmt.Errorf("x: %w", echo.NewHTTPError(404, "no tea")), 404, said(404, "Not Found", "no tea"), false},
+		{"a joined one", errors.Join(errPlain, echo.NewHTTPError(404, "no tea")), 404, said(404, "Not Found", "no tea"), true},
+		{"one that wraps another comes before it", echo.NewHTTPError(404, "no tea").Wrap(echo.NewHTTPError(500, "secret")), 404, said(404, "Not Found", "no tea"), false},
+		{"a sentinel of echo's", echo.ErrNotFound, 404, problem404, false},
+		{"a foreign carrier of a status", upstream{}, 402, `{"title":"Payment Required","status":402}` + "\n", false},
+		{"a problem of echo's", &echo.ProblemError{Status: 409, Title: "Sold out", Type: "/sold-out", Instance: "/1"}, 409, soldOutProblem, false},
+		{"what makes a problem of echo's", problemErrorer{}, 409, soldOutProblem, false},
+		{"a problem of echo's without a status", &echo.ProblemError{Title: "secret"}, 500, problem500, true},
+		{"the message of a 5xx is for the log", echo.NewHTTPError(500, "secret"), 500, problem500, true},
+		{"a status that is no error's", echo.NewHTTPError(304, "secret"), 500, problem500, true},
+		{"an error of the binder's", echo.NewBindingError("id", nil, "no number", errPlain), 400, said(400, "Bad Request", "no number"), false},
+		{"a nil one", (*echo.HTTPError)(nil), 500, problem500, true},
+		{"a hollow one of the binder's", &echo.BindingError{}, 500, problem500, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app, told := newApp()
+			e := echo.New()
+			echo5creche.Use(e, app)
+			e.GET("/", func(*echo.Context) error { return tt.err })
+			checkAnswer(t, do(e, "GET", "/", ""), tt.status, tt.body)
+			if got := len(told.told) > 0; got != tt.told {
+				t.Errorf("reported: got %q, want some %v", told.told, tt.told)
+			}
+		})
+	}
+}
+
+// E6
+func TestBodiesThatCannotBeBound(t *testing.T) {
+	app, told := newApp()
+	e := echo.New()
+	echo5creche.Use(e, app)
+	e.POST("/", func(c *echo.Context) error {
+		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, 64)
+		var into struct {
+			N int `json:"n"`
+		}
+		if err := c.Bind(&into); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, into)
+	})
+	limited := e.Group("", middleware.BodyLimit(64))
+	limited.POST("/limited", func(c *echo.Context) error { return c.Bind(new(struct{})) })
+	for _, tt := range []struct {
+		name, path, body string
+		status           int
+		closed           bool
+	}{
+		{"a body that fits", "/", `{"n":1}`, http.StatusOK, false},
+		{"malformed JSON", "/", `{"n":`, http.StatusBadRequest, false},
+		{"JSON of another type", "/", `{"n":"x"}`, http.StatusBadRequest, false},
+		{"a body over the handler's limit", "/", `{"n":"` + strings.Repeat("x", 100) + `"}`, http.StatusRequestEntityTooLarge, true},
+		{"a body over the limit of echo's middleware", "/limited", `{"n":"` + strings.Repeat("x", 100) + `"}`, http.StatusRequestEntityTooLarge, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := do(e, "POST", tt.path, tt.body, "Content-Type", "application/json")
+			if w.Code != tt.status || (w.Header().Get("Connection") == "close") != tt.closed {
+				t.Errorf("got %d %q, closed %q, want %d, closed %v", w.Code, w.Body, w.Header().Get("Connection"), tt.status, tt.closed)
+			}
+		})
+	}
+	told.check(t)
+}
+
+// R9
+func TestHeadersWithoutWhichAnAnswerWouldBeIncomplete(t *testing.T) {
+	app, told := newApp()
+	e := echo.New()
+	echo5creche.Use(e, app)
+	e.GET("/secret", func(*echo.Context) error { return nil }, middleware.BasicAuth(func(*echo.Context, string, string) (bool, error) { return false, nil }))
+	e.GET("/busy", func(c *echo.Context) error {
+		c.Response().Header().Set("Retry-After", "7")
+		c.Response().Header().Set("Content-Type", "text/csv")
+		return echo.ErrTooManyRequests
+	})
+	e.GET("/gone", func(c *echo.Context) error {
+		c.Response().Header().Set("Retry-After", "7")
+		return echo.ErrNotFound
+	})
+	for _, tt := range []struct {
+		path   string
+		status int
+		key    string
+		value  string
+	}{
+		{"/secret", http.StatusUnauthorized, "WWW-Authenticate", `basic realm="Restricted"`},
+		{"/busy", http.StatusTooManyRequests, "Retry-After", "7"},
+		{"/busy", http.StatusTooManyRequests, "Content-Type", "application/problem+json"},
+		{"/gone", http.StatusNotFound, "Retry-After", ""},
+	} {
+		if w := do(e, "GET", tt.path, ""); w.Code != tt.status || w.Header().Get(tt.key) != tt.value {
+			t.Errorf("%s: got %d with %s %q, want %d with %q", tt.path, w.Code, tt.key, w.Header().Get(tt.key), tt.status, tt.value)
+		}
+	}
+	checkAnswer(t, do(e, "GET", "/secret", ""), http.StatusUnauthorized, problem401)
+	told.check(t)
+}

@@ -1,0 +1,64 @@
+package echocreche_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/adapters/adaptertest"
+	"github.com/creche-go/creche/adapters/echocreche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/labstack/echo/v4"
+)
+
+func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
+
+// R12
+func TestConformance(t *testing.T) {
+	adaptertest.Run(t, adaptertest.Adapter{Build: build, Bare: bare, Allocs: 2})
+}
+
+func build(app *creche.App, root adaptertest.Group) http.Handler {
+	e := echo.New()
+	echocreche.Use(e, app)
+	mount(e.Group(""), app, root)
+	return e
+}
+
+func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
+	for _, route := range of.Routes {
+		g.Add(route.Method, pattern(route), handle(route))
+	}
+	for _, sub := range of.Groups {
+		mount(g.Group(sub.Prefix, echocreche.Errors(app, sub.Rules...)), app, sub)
+	}
+}
+
+func handle(route adaptertest.Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return route.Handle(c.Response(), c.Request(), adaptertest.Params{
+			Get:    c.Param,
+			Detach: func() context.Context { return echocreche.Detach(c) },
+			Kept:   echocreche.Param,
+		})
+	}
+}
+
+// bare has middleware that does nothing: echo makes a closure of whatever
+// middleware there is, for each request anew.
+func bare(routes []adaptertest.Route) http.Handler {
+	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return next(c) }
+	})
+	for _, route := range routes {
+		e.Add(route.Method, pattern(route), handle(route))
+	}
+	return e
+}
+
+func pattern(route adaptertest.Route) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(route.Path)
+}

@@ -1,0 +1,145 @@
+package echocreche_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche/adapters/echocreche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+	"github.com/labstack/echo/v4"
+)
+
+// answer is a handler for a rule that answers 418 with text.
+func answer(text string) func(echo.Context, error) error {
+	return func(c echo.Context, _ error) error { return c.String(http.StatusTeapot, text) }
+}
+
+// E1, E2, E6
+func TestRulesInEchosShape(t *testing.T) {
+	app, told := newApp(
+		onSoldOut(http.StatusConflict),
+		echocreche.OnIs(errPlain, answer("is")),
+		echocreche.OnStatus(http.StatusForbidden, answer("status")),
+		echocreche.OnStatusClass(4, answer("class")),
+		echocreche.OnMatch(func(err error) bool { return strings.HasPrefix(err.Error(), "match") }, answer("match")),
+		echocreche.OnGroup(func(_ echo.Context, err error) error {
+			if !errors.Is(err, errPlain) {
+				return errorhandlers.ErrDecline
+			}
+			return fmt.Errorf("group: %w", errOther)
+		}),
+		echocreche.OnAny(answer("any")),
+		errorhandlers.On(func(w http.ResponseWriter, _ *http.Request, _ *nursery.PanicError) error {
+			w.WriteHeader(http.StatusInternalServerError)
+			return nil
+		}),
+	)
+	var fails error
+	e := echo.New()
+	echocreche.Use(e, app)
+	e.GET("/", func(echo.Context) error {
+		if fails == nil {
+			panic(errPlain)
+		}
+		return fails
+	})
+	for _, tt := range []struct {
+		name   string
+		err    error
+		status int
+		body   string
+	}{
+		{"a type", &soldOut{"tea"}, http.StatusConflict, "no tea"},
+		{"a sentinel", fmt.Errorf("wrapped: %w", errPlain), http.StatusTeapot, "is"},
+		{"the code of an HTTPError", echo.NewHTTPError(http.StatusForbidden), http.StatusTeapot, "status"},
+		{"the class of an HTTPError", fmt.Errorf("wrapped: %w", echo.ErrNotFound), http.StatusTeapot, "class"},
+		{"a predicate", errors.New("match me"), http.StatusTeapot, "match"},
+		{"a group that the rule declines", errors.Join(errors.New("x"), &soldOut{"tea"}), http.StatusConflict, "no tea"},
+		{"a last resort", errors.New("nobody's"), http.StatusTeapot, "any"},
+		{"a panic, by a rule of net/http's shape", nil, http.StatusInternalServerError, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fails = tt.err
+			checkAnswer(t, do(e, "GET", "/", ""), tt.status, tt.body)
+		})
+	}
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	if len(told.told) != 2 { // the x beside the sold out one, and the panic
+		t.Errorf("reported: got %q, want the leaf that no rule answered, and the panic", told.told)
+	}
+}
+
+// E4
+func TestARuleThatFails(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rule func(c echo.Context, err *soldOut) error
+	}{
+		{"by returning an error", func(echo.Context, *soldOut) error { return errOther }},
+		{"by handing one to the HTTPErrorHandler", func(c echo.Context, _ *soldOut) error {
+			c.Error(errOther)
+			return nil
+		}},
+		{"after it wrote", func(c echo.Context, _ *soldOut) error {
+			_ = c.String(http.StatusOK, "half of a secret")
+			return errOther
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app, told := newApp(echocreche.On(tt.rule))
+			e := echo.New()
+			echocreche.Use(e, app)
+			e.GET("/", func(echo.Context) error { return &soldOut{"tea"} })
+			checkAnswer(t, do(e, "GET", "/", ""), http.StatusInternalServerError, problem500)
+			told.mu.Lock()
+			defer told.mu.Unlock()
+			if len(told.told) == 0 || !errors.Is(told.told[0], errOther) {
+				t.Errorf("reported: got %q, want what the rule failed with first", told.told)
+			}
+		})
+	}
+}
+
+// E9
+func TestARuleHasAResponseAndARequestAsNew(t *testing.T) {
+	type key struct{}
+	checked := false
+	app, told := newApp(echocreche.On(func(c echo.Context, _ *soldOut) error {
+		checked = true
+		if r := c.Response(); r.Committed || r.Status != http.StatusOK || r.Size != 0 {
+			t.Errorf("response: got %d, %d bytes, committed %v, want it as new", r.Status, r.Size, r.Committed)
+		}
+		ctx := c.Request().Context()
+		if err := ctx.Err(); err != nil {
+			t.Errorf("context of the request: got %v, want it alive", context.Cause(ctx))
+		}
+		if ctx.Value(key{}) != "outer" || c.Get("user") != "ann" || c.Param("id") != "7" {
+			t.Errorf("got %v, %v and %v, want the values of context, Context and path", ctx.Value(key{}), c.Get("user"), c.Param("id"))
+		}
+		return c.String(http.StatusConflict, "sold out")
+	}))
+	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), key{}, "outer")))
+			return next(c)
+		}
+	})
+	echocreche.Use(e, app)
+	e.GET("/:id", func(c echo.Context) error {
+		c.Set("user", "ann")
+		_ = c.String(http.StatusCreated, "made")
+		return &soldOut{"tea"}
+	})
+	checkAnswer(t, do(e, "GET", "/7", ""), http.StatusConflict, "sold out")
+	if !checked {
+		t.Error("the rule: got no call, want one")
+	}
+	told.check(t)
+}
