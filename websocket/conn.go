@@ -1,0 +1,119 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	coder "github.com/coder/websocket"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// Conn is a connection that [Serve] runs. It ends with the function given to
+// Serve and must not be used by what outlives it: then its methods do nothing,
+// or return an error, and Go panics. All methods may be called from any
+// goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
+//
+// An idle connection has three goroutines: the caller's of Serve, one that
+// reads and one that watches for the end. A fourth writes, while there is
+// something to write.
+type Conn struct {
+	ws     *coder.Conn
+	socket *socket
+	opts   Options
+	in     *inbox
+	pace   pace // of the peer's messages
+	out    *outbox
+
+	nursery  *nursery.Nursery
+	ctx      context.Context
+	draining <-chan struct{}
+	silent   chan struct{} // closed when nothing more comes from the peer
+
+	receiving atomic.Bool
+	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
+	left      atomic.Pointer[CloseError] // how the peer left
+	closed    atomic.Pointer[CloseError] // what Close was called with
+
+	mu    sync.Mutex // guards what follows; never held across a wait
+	rooms map[Room]struct{}
+	gone  bool // joins no room any more
+}
+
+func newConn(ws *coder.Conn, s *socket, o Options) *Conn {
+	c := &Conn{ws: ws, socket: s, opts: o, in: newInbox(o.Inbox), silent: make(chan struct{})}
+	c.pace.perSecond = o.MessagesPerSecond
+	c.out = &outbox{socket: s, max: o.Queue, done: make(chan struct{})}
+	s.out = c.out
+	return c
+}
+
+// open makes n the nursery of the connection.
+func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
+	c.ctx, c.nursery, c.draining = ctx, n, nursery.Draining(ctx)
+	c.out.start = func() error { return n.TryGo(c.out.transmit) }
+	c.out.failed = c.unreachable
+}
+
+// Go starts a task beside the connection's function: [nursery.Nursery.Go] of
+// the connection's nursery. The first failure of any of them cancels the others
+// and closes the connection. Returning what [Conn.Receive], [Conn.Messages] or
+// [Conn.Send] returned is no failure when the connection ended in good order,
+// or ended for another reason that is told already. A nil task panics, and so
+// does Go once the connection has ended.
+func (c *Conn) Go(task func(ctx context.Context) error, opts ...nursery.TaskOption) {
+	if task == nil {
+		panic("websocket: Conn.Go: nil task")
+	}
+	c.nursery.Go(func(ctx context.Context) error { return failure(task(ctx)) }, opts...)
+}
+
+// failure returns err without what says no more than that there are no more
+// messages.
+func failure(err error) error {
+	if err == nil || err == ErrEnd {
+		return nil
+	}
+	return nursery.Filter(err, func(leaf error) bool { return !errors.Is(leaf, ErrEnd) })
+}
+
+// Context returns the connection's context: that of the function given to
+// [Serve], with the values of the request. It ends as soon as the connection
+// begins to, with a cause that says why.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// Subprotocol returns the subprotocol that was agreed on, or "".
+func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
+
+// Close ends the connection in good order with code and reason: the context is
+// cancelled, what is queued is written, and then the close frame. A code that
+// may not be sent becomes [InternalError], and the reason is cut to 123 bytes.
+// Close does not wait, and the connection's function has still to return. Once
+// the connection is ending, for whatever reason, it does nothing.
+func (c *Conn) Close(code Code, reason string) {
+	e := &CloseError{Code: code, Reason: reason}
+	if c.closed.CompareAndSwap(nil, e) {
+		c.nursery.Cancel(e)
+	}
+}
+
+// unreachable ends the connection of a peer that nothing can be written to.
+// The socket may still have the close frame, with the reason, to be read.
+func (c *Conn) unreachable() {
+	t := time.NewTimer(c.opts.CloseTimeout)
+	defer t.Stop()
+	before(t, c.silent)
+	c.vanished()
+}
+
+// vanished ends the connection of a peer that can be reached no more.
+func (c *Conn) vanished() { c.lose(&CloseError{Code: Abnormal}) }
+
+// lose ends the connection because the peer left.
+func (c *Conn) lose(e *CloseError) {
+	c.left.CompareAndSwap(nil, e)
+	c.nursery.Cancel(c.left.Load())
+}

@@ -1,0 +1,33 @@
+// Package websocket serves websocket connections (RFC 6455), each with a
+// nursery of its own.
+//
+// [Serve] upgrades a request inside any handler of any router and runs a
+// function for the connection. That function, what it starts with [Conn.Go]
+// and the connection's own reader are siblings: the first failure, or the
+// function's return, cancels the others and closes the connection with the
+// close code that belongs to it. Serve returns when all of them have ended.
+//
+//	func echo(w http.ResponseWriter, r *http.Request) error {
+//		return websocket.Serve(w, r, nil, func(ctx context.Context, c *websocket.Conn) error {
+//			for msg, err := range c.Messages() {
+//				if err != nil {
+//					return err
+//				}
+//				if err := c.Send(ctx, msg); err != nil {
+//					return err
+//				}
+//			}
+//			return nil
+//		})
+//	}
+//
+// [Rooms] send one message to many connections.
+//
+// The protocol is parsed by github.com/coder/websocket. The differences that
+// matter: cancelling a context never kills the socket in the middle of a
+// frame, silent peers cost the close timeout and not five to ten seconds,
+// two readers are an error and not a corrupt stream, text is checked for
+// UTF-8, and a connection cannot be forgotten.
+//
+// Read [Serve], [Conn] and [CloseError] first, then [Rooms].
+package websocket

@@ -1,0 +1,123 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+)
+
+// keep is the task that sees a connection to its end: it gives f its last word
+// when the server drains and, once the context has ended, closes the
+// connection within the close timeout, whatever f does.
+func (c *Conn) keep(ctx context.Context) error {
+	defer c.socket.abort()
+	c.live(ctx)
+	c.leaveRooms()
+	timeout := time.NewTimer(c.opts.CloseTimeout)
+	defer timeout.Stop()
+	end := c.decide(ctx)
+	if end.abort {
+		c.socket.abort()
+		c.out.fail()
+		return nil
+	}
+	c.out.finish(end.frame, end.drop)
+	if !before(timeout, c.out.done) || c.out.isBroken() {
+		return nil
+	}
+	if c.garbled.Load() {
+		c.socket.closeWrite()
+	}
+	if before(timeout, c.silent) {
+		c.socket.end()
+	}
+	return nil
+}
+
+// live returns when the connection is to end.
+func (c *Conn) live(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-c.draining:
+	}
+	lastWord := time.NewTimer(c.opts.LastWord)
+	defer lastWord.Stop()
+	if !before(lastWord, ctx.Done()) {
+		c.nursery.Cancel(creche.ErrShutdown)
+	}
+}
+
+// before waits until done is closed, and returns false if the timer was first.
+func before(t *time.Timer, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// ending is how a connection is closed.
+type ending struct {
+	abort bool   // without a word
+	frame []byte // the close frame
+	drop  bool   // what is queued
+}
+
+// decide returns how the connection is closed whose context has ended. It
+// reports what the close code does not tell the peer.
+func (c *Conn) decide(ctx context.Context) ending {
+	cause := context.Cause(ctx)
+	reason := errors.Unwrap(cause)
+	if left := c.left.Load(); left != nil && reason == error(left) {
+		// The peer reads nothing more: what is queued is for nobody.
+		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason), drop: true}
+	}
+	switch {
+	case reason == http.ErrAbortHandler:
+		return ending{abort: true}
+	case reason == ErrSlowConsumer: // has enough to read already
+		code, text := c.resolve(reason)
+		return ending{frame: closeFrame(code, text), drop: true}
+	case failed(cause):
+		code, text := c.resolve(reason)
+		return ending{frame: closeFrame(code, text)}
+	}
+	code, text := c.cancelled(cause, reason)
+	return ending{frame: closeFrame(code, text)}
+}
+
+// failed reports whether cause says that the body or a task failed, and not
+// that somebody cancelled.
+func failed(cause error) bool {
+	c, ok := cause.(*nursery.Cancelled)
+	return ok && c.By != "Cancel" && c.By != "the parent"
+}
+
+// cancelled returns code and reason for a connection that was cancelled.
+func (c *Conn) cancelled(cause, reason error) (Code, string) {
+	switch {
+	case errors.Is(reason, creche.ErrShutdown):
+		return GoingAway, ""
+	case reason == errReturned, reason == context.Canceled && !parentEnded(cause):
+		select {
+		case <-c.draining:
+			return GoingAway, ""
+		default:
+			return NormalClosure, ""
+		}
+	case parentEnded(cause): // for a reason that is told where it arose
+		return InternalError, ""
+	}
+	return c.resolve(reason)
+}
+
+func parentEnded(cause error) bool {
+	c, ok := cause.(*nursery.Cancelled)
+	return ok && c.By == "the parent"
+}

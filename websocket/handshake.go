@@ -1,0 +1,139 @@
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+
+	coder "github.com/coder/websocket"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// upgrade takes the request's connection over. Until that has happened an
+// error is one to answer by HTTP.
+func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
+	select {
+	case <-nursery.Draining(r.Context()):
+		return nil, refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
+	default:
+	}
+	if cause := context.Cause(r.Context()); cause != nil {
+		return nil, cause
+	}
+	if r.ContentLength != 0 && r.Header.Get("Upgrade") != "" {
+		// What follows the header would be taken for frames.
+		return nil, refusal(http.StatusBadRequest, errors.New("websocket: the handshake has a body"))
+	}
+	if !o.Connections.enter() {
+		return nil, refusal(http.StatusServiceUnavailable, errors.New("websocket: too many connections"))
+	}
+	c, err := accept(w, r, o)
+	if err != nil {
+		o.Connections.leave()
+	}
+	return c, err
+}
+
+// accept answers the handshake.
+func accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
+	h := &handshake{w: w, header: make(http.Header)}
+	ws, err := coder.Accept(h, r, &coder.AcceptOptions{
+		Subprotocols:   o.Subprotocols,
+		OriginPatterns: o.Origins,
+	})
+	switch {
+	case h.failed != nil:
+		return nil, fmt.Errorf("websocket: taking the connection over: %w", h.failed)
+	case err != nil:
+		return nil, h.refusal(err)
+	}
+	ws.SetReadLimit(-1) // the limit is ours, and so is the close frame then
+	return newConn(ws, h.socket, o), nil
+}
+
+// handshake is the ResponseWriter that coder's Accept gets. It keeps a refusal
+// back, so that the application's rules answer it, and slips our socket under
+// the connection.
+type handshake struct {
+	w      http.ResponseWriter
+	header http.Header
+	status int
+	socket *socket
+	failed error // the take-over did
+}
+
+func (h *handshake) Header() http.Header         { return h.header }
+func (h *handshake) WriteHeader(status int)      { h.status = status }
+func (h *handshake) Write(p []byte) (int, error) { return len(p), nil }
+
+// Hijack sends the response to the handshake, with the headers that outer
+// middleware has set, and takes the connection.
+func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !hijackable(h.w) { // asked first: a 101 cannot be unsaid
+		h.failed = fmt.Errorf("%T is no http.Hijacker: %w", h.w, http.ErrNotSupported)
+		return nil, nil, h.failed
+	}
+	maps.Copy(h.w.Header(), h.header)
+	h.w.WriteHeader(h.status)
+	if w, ok := h.w.(interface{ WriteHeaderNow() }); ok { // gin writes it only when told to
+		w.WriteHeaderNow()
+	}
+	conn, rw, err := http.NewResponseController(h.w).Hijack()
+	if err != nil {
+		h.failed = err
+		return nil, nil, err
+	}
+	h.socket = &socket{Conn: conn}
+	return h.socket, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(h.socket, maxControl)), nil
+}
+
+func hijackable(w http.ResponseWriter) bool {
+	for {
+		switch v := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// refusal makes a problem of what Accept wanted to answer.
+func (h *handshake) refusal(err error) error {
+	status := h.status
+	if h.header.Get("Sec-WebSocket-Version") != "" {
+		// An unknown version is a 426 (RFC 6455, section 4.2.2), not a 400.
+		status = http.StatusUpgradeRequired
+	}
+	return refusal(status, err)
+}
+
+func refusal(status int, err error) *errorhandlers.Problem {
+	p := &errorhandlers.Problem{Status: status, Err: err, Header: make(http.Header)}
+	switch status {
+	case http.StatusUpgradeRequired:
+		p.Detail = "A websocket of version 13 is served here, and nothing else."
+		p.Header.Set("Connection", "Upgrade")
+		p.Header.Set("Upgrade", "websocket")
+		p.Header.Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		p.Detail = "A websocket is opened with GET."
+		p.Header.Set("Allow", http.MethodGet)
+	case http.StatusBadRequest:
+		p.Detail = "The websocket handshake is malformed."
+	case http.StatusForbidden:
+		p.Detail = "Pages of this origin may not connect."
+	case http.StatusServiceUnavailable:
+		p.Detail = "No more connections are taken now."
+		p.Header.Set("Retry-After", "2")
+	}
+	return p
+}

@@ -1,0 +1,233 @@
+package websocket_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/creche-go/creche/websocket"
+)
+
+// get writes a request and returns the answer's header.
+func get(t *testing.T, s *nurserytest.Server, request string) *http.Response {
+	t.Helper()
+	conn, err := s.Dial(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	p := &peer{t: t, conn: conn, br: bufio.NewReader(conn)}
+	return p.request(request)
+}
+
+// W3, W10
+func TestHandshakes(t *testing.T) {
+	change := func(old, replacement string) string { return strings.Replace(handshake, old, replacement, 1) + "\r\n" }
+	with := func(header string) string { return handshake + header + "\r\n\r\n" }
+	loose := &websocket.Options{Origins: []string{"*.example.com", "https://example.org"}, Subprotocols: []string{"v2", "v1"}}
+	tests := []struct {
+		name    string
+		options *websocket.Options
+		request string
+		status  int
+		header  [2]string
+	}{
+		{"a good one", nil, with("X: y"), 101, [2]string{"Sec-Websocket-Accept", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="}},
+		{"of any case", nil, change("Connection: Upgrade\r\nUpgrade: websocket", "connection: keep-alive, upgrade\r\nupgrade: WebSocket"), 101, [2]string{}},
+		{"none at all", nil, "GET /ws HTTP/1.1\r\nHost: creche.test\r\n\r\n", 426, [2]string{"Upgrade", "websocket"}},
+		{"none at all, again", nil, "GET /ws HTTP/1.1\r\nHost: creche.test\r\n\r\n", 426, [2]string{"Connection", "Upgrade"}},
+		{"HTTP/1.0", nil, change("HTTP/1.1", "HTTP/1.0"), 426, [2]string{}},
+		{"no Upgrade", nil, change("Upgrade: websocket\r\n", ""), 426, [2]string{"Upgrade", "websocket"}},
+		{"another protocol", nil, change("Upgrade: websocket", "Upgrade: h2c"), 426, [2]string{"Upgrade", "websocket"}},
+		{"not GET", nil, change("GET", "PUT"), 405, [2]string{"Allow", "GET"}},
+		{"no version", nil, change("Sec-WebSocket-Version: 13\r\n", ""), 426, [2]string{"Sec-Websocket-Version", "13"}},
+		{"an old version", nil, change("Version: 13", "Version: 8"), 426, [2]string{"Sec-Websocket-Version", "13"}},
+		{"no key", nil, change("Sec-WebSocket-Key", "X"), 400, [2]string{}},
+		{"a short key", nil, change("AAAA", ""), 400, [2]string{}},
+		{"two keys", nil, with("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="), 400, [2]string{}},
+		{"a body", nil, handshake + "Content-Length: 2\r\n\r\n\x81\x80", 400, [2]string{}},
+
+		{"no origin", nil, with("X: y"), 101, [2]string{}},
+		{"the same origin", nil, with("Origin: http://creche.test"), 101, [2]string{}},
+		{"a foreign origin", nil, with("Origin: https://evil.example"), 403, [2]string{}},
+		{"another port", nil, with("Origin: http://creche.test:8080"), 403, [2]string{}},
+		{"an opaque origin", nil, with("Origin: null"), 403, [2]string{}},
+		{"an origin that is none", nil, with("Origin: %"), 403, [2]string{}},
+		{"one of the patterns", loose, with("Origin: https://A.Example.com"), 101, [2]string{}},
+		{"not quite one of the patterns", loose, with("Origin: https://example.com"), 403, [2]string{}},
+		{"a pattern with a scheme", loose, with("Origin: https://example.org"), 101, [2]string{}},
+		{"another scheme than the pattern's", loose, with("Origin: http://example.org"), 403, [2]string{}},
+
+		{"the server's favourite subprotocol", loose, with("Sec-WebSocket-Protocol: v1, v2"), 101, [2]string{"Sec-Websocket-Protocol", "v2"}},
+		{"an unknown subprotocol", loose, with("Sec-WebSocket-Protocol: v3"), 101, [2]string{"Sec-Websocket-Protocol", ""}},
+		{"compression is not taken", nil, with("Sec-WebSocket-Extensions: permessage-deflate"), 101, [2]string{"Sec-Websocket-Extensions", ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, tt.options, returns(nil))
+				response := get(t, s.Server, tt.request)
+				if response.StatusCode != tt.status {
+					t.Errorf("got %s, want %d", response.Status, tt.status)
+				}
+				if name := tt.header[0]; name != "" && response.Header.Get(name) != tt.header[1] {
+					t.Errorf("got %s: %q, want %q", name, response.Header.Get(name), tt.header[1])
+				}
+				if tt.status != 101 && response.Header.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("got %q, want the rules' answer", response.Header.Get("Content-Type"))
+				}
+				if got := s.reports(); len(got) > 0 {
+					t.Errorf("got reports %q, want none", got)
+				}
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}
+
+// W3
+func TestARefusedHandshakeMeetsTheRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, echo, errorhandlers.OnStatus(403, func(w http.ResponseWriter, _ *http.Request, _ error) error {
+			w.WriteHeader(http.StatusTeapot)
+			return nil
+		}))
+		response := get(t, s.Server, handshake+"Origin: https://evil.example\r\n\r\n")
+		if response.StatusCode != http.StatusTeapot || response.Header.Get("Upgrade") != "" {
+			t.Errorf("got %s with %v, want the rule's 418", response.Status, response.Header)
+		}
+	})
+}
+
+func TestHeadersOfOuterMiddlewareAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Set-Cookie", "a=b")
+			_ = websocket.Serve(w, r, nil, returns(nil))
+		}))
+		response := get(t, s, handshake+"\r\n")
+		if got := response.Header.Get("Set-Cookie"); response.StatusCode != http.StatusSwitchingProtocols || got != "a=b" {
+			t.Errorf("got %s with cookie %q", response.Status, got)
+		}
+	})
+}
+
+// W10
+func TestFaultsInTheOptions(t *testing.T) {
+	o := &websocket.Options{
+		Origins:      []string{"[", "", "https://a.example/path", "ok.example"},
+		Subprotocols: []string{"a b", "", "ok"},
+		ReadLimit:    -1,
+
+		MessagesPerSecond: -1,
+
+		Inbox:        websocket.Bounds{Messages: -1, Bytes: -1},
+		Queue:        websocket.Bounds{Messages: -1, Bytes: -1},
+		CloseTimeout: -1,
+		LastWord:     -1,
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, o, echo)
+		if response := get(t, s.Server, handshake+"\r\n"); response.StatusCode != http.StatusInternalServerError {
+			t.Errorf("got %s, want 500", response.Status)
+		}
+		got := s.reports()
+		if len(got) == 1 { // joined
+			got = got[0].(interface{ Unwrap() []error }).Unwrap()
+		}
+		want := []string{
+			`websocket: Options.Origins: pattern "[" is malformed`,
+			`websocket: Options.Origins: pattern "" has no host`,
+			`websocket: Options.Origins: pattern "https://a.example/path" has a path, and an origin has none`,
+			`websocket: Options.Subprotocols: "a b" is not a token`,
+			`websocket: Options.Subprotocols: "" is not a token`,
+			`websocket: Options.ReadLimit is negative`,
+			`websocket: Options.MessagesPerSecond is negative`,
+			`websocket: Options.Inbox.Messages is negative`,
+			`websocket: Options.Inbox.Bytes is negative`,
+			`websocket: Options.Queue.Messages is negative`,
+			`websocket: Options.Queue.Bytes is negative`,
+			`websocket: Options.CloseTimeout is negative`,
+			`websocket: Options.LastWord is negative`,
+		}
+		var texts []string
+		for _, err := range got {
+			texts = append(texts, err.Error())
+		}
+		if !slices.Equal(texts, want) {
+			t.Errorf("got reports %q, want %q", texts, want)
+		}
+	})
+}
+
+func TestSubprotocolAndRequestReachTheFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, &websocket.Options{Subprotocols: []string{"v1"}}, func(ctx context.Context, c *websocket.Conn) error {
+			server, ok := c.Context().Value(http.ServerContextKey).(*http.Server)
+			if ctx.Value(http.ServerContextKey) != server || !ok {
+				t.Error("the values of the request's context are gone")
+			}
+			return c.Send(ctx, websocket.Text(c.Subprotocol()))
+		})
+		p := dial(t, s.Server, "Sec-WebSocket-Protocol: v0,v1")
+		p.want(opText, "v1")
+		p.wantEnd(1000)
+	})
+}
+
+func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got error
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = websocket.Serve(struct{ http.ResponseWriter }{w}, r, nil, echo)
+			w.WriteHeader(http.StatusTeapot)
+		}))
+		response := get(t, s, handshake+"\r\n")
+		if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "http.Hijacker") {
+			t.Errorf("got %s and %v, want a plain error", response.Status, got)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+	})
+}
+
+// W10
+func TestLimitOfConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := websocket.NewLimit(2)
+		s := serve(t, &websocket.Options{Connections: limit}, echo)
+		get(t, s.Server, "GET /ws HTTP/1.1\r\nHost: creche.test\r\n\r\n") // refused, so it does not count
+		a, b := dial(t, s.Server), dial(t, s.Server)
+		response := get(t, s.Server, handshake+"\r\n")
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || limit.Len() != 2 {
+			t.Errorf("the third of two: got %s, and %d are open", response.Status, limit.Len())
+		}
+		a.conn.Close()
+		synctest.Wait()
+		c := dial(t, s.Server)
+		for _, p := range []*peer{b, c} {
+			p.close(1000, "")
+			p.wantEnd(1000)
+		}
+		s.Close()
+		if got := limit.Len(); got != 0 {
+			t.Errorf("%d are open in the end", got)
+		}
+	})
+}
+
+func TestNewLimitOfNothing(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "websocket: NewLimit(0): want at least 1" {
+			t.Errorf("got panic %v", got)
+		}
+	}()
+	websocket.NewLimit(0)
+}

@@ -1,0 +1,71 @@
+package websocket
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Limit bounds how many connections are open at once, over all that [Serve]
+// runs with options that have the same one. It is made by [NewLimit]; the zero
+// Limit admits nobody.
+type Limit struct {
+	max  int64
+	open atomic.Int64
+}
+
+// NewLimit makes a limit of max connections. Whoever comes when there are that
+// many is answered by 503. A max below 1 panics.
+func NewLimit(max int) *Limit {
+	if max < 1 {
+		panic(fmt.Sprintf("websocket: NewLimit(%d): want at least 1", max))
+	}
+	return &Limit{max: int64(max)}
+}
+
+// Len returns how many connections are open.
+func (l *Limit) Len() int { return int(l.open.Load()) }
+
+// enter counts a connection in if there is room for it. A nil limit has room.
+func (l *Limit) enter() bool {
+	if l == nil {
+		return true
+	}
+	if l.open.Add(1) <= l.max {
+		return true
+	}
+	l.open.Add(-1)
+	return false
+}
+
+func (l *Limit) leave() {
+	if l != nil {
+		l.open.Add(-1)
+	}
+}
+
+// pace is a token bucket that holds a second's worth of messages.
+type pace struct {
+	perSecond int // 0: no limit
+	tokens    float64
+	filled    time.Time
+}
+
+// allows takes a token, if there is one.
+func (p *pace) allows() bool {
+	if p.perSecond == 0 {
+		return true
+	}
+	now, most := time.Now(), float64(p.perSecond)
+	if p.filled.IsZero() {
+		p.tokens = most
+	} else {
+		p.tokens = min(most, p.tokens+now.Sub(p.filled).Seconds()*most)
+	}
+	p.filled = now
+	if p.tokens < 1 {
+		return false
+	}
+	p.tokens--
+	return true
+}

@@ -1,0 +1,141 @@
+package websocket
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Message is a text or binary message. It is immutable, may be sent any number
+// of times and to many connections, also concurrently, and is framed once, when
+// it is made. The zero Message is an empty text.
+type Message struct {
+	frame []byte // as it leaves a server, which does not mask
+	head  int    // the length of the frame's header
+}
+
+// Opcodes of RFC 6455, section 5.2.
+const (
+	opText   = 1
+	opBinary = 2
+	opClose  = 8
+	opPong   = 10
+
+	final = 0x80
+)
+
+var emptyText = []byte{final | opText, 0}
+
+// Text makes a text message. What is not UTF-8 in s is replaced by U+FFFD, for
+// text that is not may not be sent.
+func Text(s string) Message {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	m := blank(opText, len(s))
+	copy(m.frame[m.head:], s)
+	return m
+}
+
+// Binary makes a binary message of a copy of b.
+func Binary(b []byte) Message { return message(opBinary, b) }
+
+// JSON makes a text message of v. The error is that of [json.Marshal].
+func JSON(v any) (Message, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return Message{}, fmt.Errorf("websocket: %w", err)
+	}
+	return message(opText, b), nil
+}
+
+// IsText reports whether m is text. If not it is binary.
+func (m Message) IsText() bool { return m.wire()[0]&0x0f == opText }
+
+// Bytes returns the payload, which must not be changed. It is not copied.
+func (m Message) Bytes() []byte { return m.frame[m.head:len(m.frame):len(m.frame)] }
+
+// String returns a copy of the payload.
+func (m Message) String() string { return string(m.Bytes()) }
+
+// Decode stores the JSON in m in the value that v points to. JSON that is none,
+// or does not suit v, is the peer's mistake: the error is a [*CloseError] with
+// [InvalidPayload] that wraps what [json.Unmarshal] returned.
+func (m Message) Decode(v any) error {
+	if err := json.Unmarshal(m.Bytes(), v); err != nil {
+		return &CloseError{Code: InvalidPayload, Reason: "invalid JSON", Err: err}
+	}
+	return nil
+}
+
+// wire returns the whole frame.
+func (m Message) wire() []byte {
+	if m.frame == nil {
+		return emptyText
+	}
+	return m.frame
+}
+
+func message(op byte, payload []byte) Message {
+	m := blank(op, len(payload))
+	copy(m.frame[m.head:], payload)
+	return m
+}
+
+// blank returns a message of size bytes that are still to be filled in.
+func blank(op byte, size int) Message {
+	var header [10]byte
+	h := append(header[:0], final|op)
+	switch {
+	case size < 126:
+		h = append(h, byte(size))
+	case size < 1<<16:
+		h = binary.BigEndian.AppendUint16(append(h, 126), uint16(size))
+	default:
+		h = binary.BigEndian.AppendUint64(append(h, 127), uint64(size))
+	}
+	frame := make([]byte, len(h)+size)
+	return Message{frame: frame, head: copy(frame, h)}
+}
+
+// closeFrame returns the frame that closes with code and reason, as they may
+// be sent. The code NoStatus makes an empty one.
+func closeFrame(code Code, reason string) []byte {
+	if code == NoStatus {
+		return []byte{final | opClose, 0}
+	}
+	reason = sendable(reason)
+	frame := []byte{final | opClose, byte(2 + len(reason))}
+	frame = binary.BigEndian.AppendUint16(frame, uint16(code.sendable()))
+	return append(frame, reason...)
+}
+
+// readMessage reads a message of at most limit bytes. If there are more it
+// leaves the rest unread and returns [ErrTooBig].
+func readMessage(op byte, payload io.Reader, limit int64) (Message, error) {
+	scratch := scratches.Get().(*[]byte)
+	defer func() {
+		if cap(*scratch) <= maxScratch {
+			scratches.Put(scratch)
+		}
+	}()
+	b := (*scratch)[:0]
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		// coder fills what it is given before it returns, so no more is asked
+		// for than tells that the limit is passed.
+		n, err := payload.Read(b[len(b):min(int64(cap(b)), limit+1)])
+		b = b[:len(b)+n]
+		*scratch = b
+		switch {
+		case int64(len(b)) > limit:
+			return Message{}, ErrTooBig
+		case err == io.EOF:
+			return message(op, b), nil
+		case err != nil:
+			return Message{}, err
+		}
+	}
+}

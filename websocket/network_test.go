@@ -1,0 +1,261 @@
+package websocket_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coder "github.com/coder/websocket"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/creche-go/creche/websocket"
+)
+
+// W9
+func TestAStopTellsAllConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const answering, silent = 1000, 10
+		ln := nurserytest.Listen()
+		stopped, took := stopWith(t, ln, func() []*peer {
+			peers := make([]*peer, answering+silent)
+			for i := range peers {
+				conn, err := ln.Dial(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				peers[i] = join(t, conn)
+			}
+			return peers
+		}, func(peers []*peer) {
+			var wg sync.WaitGroup
+			for _, p := range peers[:answering] {
+				wg.Go(func() { p.wantEnd(websocket.GoingAway) })
+			}
+			wg.Wait()
+		})
+		if stopped != nil || took != 2*time.Second {
+			t.Errorf("Serve returned %v after %v, want nil when the silent ones were aborted after 2s", stopped, took)
+		}
+	})
+}
+
+// W9
+func TestAStopOverTCP(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped, _ := stopWith(t, ln, func() []*peer {
+		peers := make([]*peer, 100)
+		for i := range peers {
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			peers[i] = join(t, conn)
+			peers[i].text("here")
+			peers[i].want(opText, "here")
+		}
+		return peers
+	}, func(peers []*peer) {
+		var wg sync.WaitGroup
+		for _, p := range peers {
+			wg.Go(func() { p.wantEnd(websocket.GoingAway) })
+		}
+		wg.Wait()
+	})
+	if stopped != nil {
+		t.Errorf("Serve returned %v, want nil", stopped)
+	}
+}
+
+// stopWith has an App serve echo on ln, stops it once connect has returned and
+// calls during meanwhile. It returns what Serve returned, and how long after.
+func stopWith(t *testing.T, ln net.Listener, connect func() []*peer, during func([]*peer)) (stopped error, took time.Duration) {
+	t.Helper()
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: slog.New(slog.DiscardHandler)})
+	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return websocket.Serve(w, r, nil, echo)
+	}))
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		stopped = app.Serve(context.Background(), ln, h)
+	}()
+	peers := connect()
+	began := time.Now()
+	app.Stop(nil)
+	during(peers)
+	<-served
+	return stopped, time.Since(began)
+}
+
+// On a real network closing a socket with something unread destroys what was
+// sent last.
+//
+// W12
+func TestTheCloseFrameSurvivesAViolation(t *testing.T) {
+	ts := newTCPServer(t, &websocket.Options{ReadLimit: 100, CloseTimeout: 20 * time.Second}, echo)
+	const much = 16 << 20 // more than the buffers of the socket hold
+	tests := []struct {
+		name string
+		sent []byte
+		code websocket.Code
+	}{
+		{"of the protocol", append([]byte{0x81, 1, 'x'}, make([]byte, much)...), websocket.ProtocolError},
+		{"of the limit", frame(0x82, strings.Repeat("x", much)), websocket.MessageTooBig},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			began := time.Now()
+			p := join(t, dialTCP(t, ts))
+			p.write(tt.sent)
+			p.wantEnd(tt.code)
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("took %v: the peer was not told that no more comes", took)
+			}
+		})
+	}
+}
+
+// W4
+func TestAPeerThatHangsUpGetsNoCloseFrame(t *testing.T) {
+	ts := newTCPServer(t, nil, echo)
+	conn := dialTCP(t, ts)
+	p := join(t, conn)
+	p.text("here")
+	p.want(opText, "here")
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	p.wantEnd(websocket.Abnormal)
+}
+
+func dialTCP(t *testing.T, ts *httptest.Server) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// W2
+func TestAStalledPeerOverTLSIsAborted(t *testing.T) {
+	ended := make(chan time.Duration, 1)
+	opts := &websocket.Options{CloseTimeout: 100 * time.Millisecond}
+	ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var began time.Time
+		_ = websocket.Serve(w, r, opts, func(ctx context.Context, c *websocket.Conn) error {
+			for {
+				if err := c.TrySend(websocket.Binary(make([]byte, 100_000))); err != nil {
+					began = time.Now()
+					return err
+				}
+			}
+		})
+		ended <- time.Since(began)
+	}))
+	ts.StartTLS()
+	t.Cleanup(ts.Close)
+	conn, err := tls.Dial("tcp", ts.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	join(t, conn)
+	if got := <-ended; got > 3*time.Second {
+		t.Errorf("ended after %v, want about 100ms, and not TLS's five seconds", got)
+	}
+}
+
+func TestAnotherClient(t *testing.T) {
+	ts := newTCPServer(t, nil, echo)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c, _, err := coder.Dial(ctx, "ws"+strings.TrimPrefix(ts.URL, "http"), &coder.DialOptions{CompressionMode: coder.CompressionContextTakeover})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.CloseNow() })
+	c.SetReadLimit(-1)
+	for _, size := range []int{0, 1, 125, 126, 65_535, 65_536} {
+		sent := strings.Repeat("x", size)
+		if err := c.Write(ctx, coder.MessageText, []byte(sent)); err != nil {
+			t.Fatal(err)
+		}
+		kind, got, err := c.Read(ctx)
+		if err != nil || kind != coder.MessageText || string(got) != sent {
+			t.Fatalf("got %v of %d bytes, %v; want text of %d", kind, len(got), err, size)
+		}
+	}
+	go func() { _, _, _ = c.Read(ctx) }() // which gets the pong
+	if err := c.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := c.Close(coder.StatusNormalClosure, "bye"); err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func newTCPServer(t *testing.T, o *websocket.Options, f connFunc) *httptest.Server {
+	t.Helper()
+	app := creche.New(creche.Options{})
+	ts := httptest.NewServer(app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return websocket.Serve(w, r, o, f)
+	})))
+	t.Cleanup(ts.Close)
+	return ts
+}
+
+// W1
+func TestConnectionsOverTCPLeaveNoDescriptor(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 200
+	}
+	nurserytest.CheckLeaks(t)
+	ts := newTCPServer(t, nil, echo)
+	before := descriptors(t)
+	for i := range n {
+		conn := dialTCP(t, ts)
+		p := &peer{t: t, conn: conn, br: bufio.NewReader(conn)}
+		p.request(handshake + "\r\n")
+		switch i % 3 {
+		case 0:
+			p.close(1000, "")
+			p.wantEnd(1000)
+		case 1:
+			p.write([]byte{0x81, 1, 'x'})
+		}
+		conn.Close()
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for descriptors(t) > before && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond) // the last ones are being closed
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors, want the %d of before", after, before)
+	}
+}
+
+// descriptors returns how many files and sockets are open.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	return len(open)
+}

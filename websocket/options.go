@@ -1,0 +1,147 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// Options configures [Serve]. Nil, and every zero field, means the defaults.
+// Serve copies what it needs.
+type Options struct {
+	// Origins are patterns of further origins whose pages may connect. Without
+	// any, only pages of the request's own host may, and clients that send no
+	// Origin, which browsers always do. A pattern is matched as by
+	// [path.Match], without regard to case, against the origin's host and port
+	// or, if it contains "://", against scheme, host and port: "*.example.com",
+	// "https://example.com". Whoever may connect does so with the cookies of
+	// the user.
+	Origins []string
+	// Subprotocols are those that the server speaks, best first. The first
+	// that the client offers too is chosen; if there is none the connection
+	// has no subprotocol, which [Conn.Subprotocol] tells.
+	Subprotocols []string
+
+	// ReadLimit is how many bytes a message from the peer may have; 0 means
+	// 64 KiB. A larger one closes the connection with [MessageTooBig].
+	ReadLimit int64
+	// MessagesPerSecond is how many messages the peer may send in a second, and
+	// at once after a pause. More close the connection with [PolicyViolation].
+	// 0 means that there is no limit.
+	MessagesPerSecond int
+	// Connections bounds how many connections are open at once. Nil means that
+	// there is no limit.
+	Connections *Limit
+	// Inbox bounds the messages that were received and not yet read by the
+	// application; 0 means 16 messages and 1 MiB. While it is full nothing
+	// more is read from the socket.
+	Inbox Bounds
+	// Queue bounds the messages that were sent and are not yet written to the
+	// socket; 0 means 256 messages and 1 MiB.
+	Queue Bounds
+
+	// CloseTimeout is how long the end of a connection may take: writing what
+	// is queued and the close frame, and waiting for the peer's. Then the
+	// socket is aborted. 0 means two seconds.
+	CloseTimeout time.Duration
+	// LastWord is how long the connection's function may go on when the server
+	// is draining, before it is cancelled. 0 means one second.
+	LastWord time.Duration
+}
+
+// Bounds limits a queue of messages. One message always fits into an empty
+// queue, whatever its size.
+type Bounds struct {
+	// Messages is how many there may be; 0 means the default.
+	Messages int
+	// Bytes is how many they may have together; 0 means the default.
+	Bytes int
+}
+
+// orDefault returns the options with the defaults filled in, or all that is
+// wrong with them.
+func (o *Options) orDefault() (Options, error) {
+	var filled Options
+	if o != nil {
+		filled = *o
+	}
+	if err := filled.check(); err != nil {
+		return Options{}, err
+	}
+	fill(&filled.ReadLimit, 64<<10)
+	fill(&filled.Inbox.Messages, 16)
+	fill(&filled.Inbox.Bytes, 1<<20)
+	fill(&filled.Queue.Messages, 256)
+	fill(&filled.Queue.Bytes, 1<<20)
+	fill(&filled.CloseTimeout, 2*time.Second)
+	fill(&filled.LastWord, time.Second)
+	return filled, nil
+}
+
+func fill[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (o *Options) check() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("websocket: Options."+format, args...))
+	}
+	for _, pattern := range o.Origins {
+		if err := checkOrigin(pattern); err != nil {
+			fault("Origins: pattern %q %w", pattern, err)
+		}
+	}
+	for _, protocol := range o.Subprotocols {
+		if !isToken(protocol) {
+			fault("Subprotocols: %q is not a token", protocol)
+		}
+	}
+	for _, bound := range []struct {
+		name  string
+		value int64
+	}{
+		{"ReadLimit", o.ReadLimit},
+		{"MessagesPerSecond", int64(o.MessagesPerSecond)},
+		{"Inbox.Messages", int64(o.Inbox.Messages)},
+		{"Inbox.Bytes", int64(o.Inbox.Bytes)},
+		{"Queue.Messages", int64(o.Queue.Messages)},
+		{"Queue.Bytes", int64(o.Queue.Bytes)},
+		{"CloseTimeout", int64(o.CloseTimeout)},
+		{"LastWord", int64(o.LastWord)},
+	} {
+		if bound.value < 0 {
+			fault("%s is negative", bound.name)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkOrigin returns what is wrong with a pattern, or nil.
+func checkOrigin(pattern string) error {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return errors.New("is malformed")
+	}
+	host := pattern
+	if _, after, ok := strings.Cut(pattern, "://"); ok {
+		host = after
+	}
+	switch {
+	case host == "":
+		return errors.New("has no host")
+	case strings.Contains(host, "/"):
+		return errors.New("has a path, and an origin has none")
+	}
+	return nil
+}
+
+// isToken reports whether s may name a subprotocol (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}

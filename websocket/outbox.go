@@ -1,0 +1,197 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+var (
+	errFull  = errors.New("websocket: the queue is full")
+	errEnded = errors.New("websocket: the connection has ended")
+)
+
+// batchSize is how much of what is queued is written at once. A write costs a
+// system call, whatever its size.
+const batchSize = 16 << 10
+
+var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
+
+// outbox is all that a connection writes: messages in order, pongs between
+// them, and in the end a close frame. Its writer is a task that lives only
+// while there is something to write.
+type outbox struct {
+	socket *socket
+	max    Bounds
+	start  func() error // starts a task that calls transmit
+	failed func()       // told, once, that writing has failed; may take its time
+
+	mu      sync.Mutex // never held across a wait
+	queue   fifo[[]byte]
+	held    Bounds // what is queued or being written
+	answer  []byte // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
+	last    []byte // the close frame
+	writing bool   // there is a writer
+	ended   bool   // nothing more is taken
+	over    bool   // done is closed
+	broken  bool   // writing has failed
+	room    chan struct{}
+	done    chan struct{} // closed when the close frame has left, or cannot
+}
+
+// put queues a frame. If there is no room it returns errFull and, if wait is
+// set, a channel that is closed when asking again makes sense.
+func (o *outbox) put(frame []byte, wait bool) (room <-chan struct{}, err error) {
+	o.mu.Lock()
+	switch {
+	case o.ended:
+		err = errEnded
+	case o.held.Messages > 0 && (o.held.Messages >= o.max.Messages || o.held.Bytes+len(frame) > o.max.Bytes):
+		err = errFull
+		if wait && o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room = o.room
+	}
+	if err != nil {
+		o.mu.Unlock()
+		return room, err
+	}
+	o.queue.push(frame)
+	o.held.Messages++
+	o.held.Bytes += len(frame)
+	o.mu.Unlock()
+	o.wake()
+	return nil, nil
+}
+
+// pong queues the answer to a ping.
+func (o *outbox) pong(frame []byte) {
+	o.mu.Lock()
+	if o.ended {
+		o.mu.Unlock()
+		return
+	}
+	o.answer = append(o.answer[:0], frame...)
+	o.mu.Unlock()
+	o.wake()
+}
+
+// finish has last follow what is queued, or take its place if drop is set, and
+// takes nothing more.
+func (o *outbox) finish(last []byte, drop bool) {
+	o.mu.Lock()
+	o.ended, o.last = true, last
+	if drop {
+		o.queue = fifo[[]byte]{}
+	}
+	o.makeRoom()
+	o.mu.Unlock()
+	o.wake()
+}
+
+// wake sees to it that somebody writes.
+func (o *outbox) wake() {
+	o.mu.Lock()
+	asleep := !o.writing && !o.broken
+	o.writing = true
+	o.mu.Unlock()
+	if asleep && o.start() != nil {
+		o.fail()
+	}
+}
+
+// transmit writes until there is nothing left to write.
+func (o *outbox) transmit(context.Context) error {
+	buf := batches.Get().(*[batchSize]byte)
+	defer batches.Put(buf)
+	for {
+		batch, messages, last := o.take(buf[:0])
+		if batch == nil {
+			return nil
+		}
+		if _, err := o.socket.Conn.Write(batch); err != nil {
+			o.failed()
+			o.fail()
+			return nil
+		}
+		o.wrote(messages, last)
+	}
+}
+
+// take returns the next bytes to write, gathered in buf as far as they fit,
+// what of them is messages, and whether the close frame is among them. If there
+// is nothing it returns nil, and the writer has ended.
+func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	batch = append(buf, o.answer...)
+	o.answer = o.answer[:0]
+	for o.queue.len() > 0 {
+		frame := o.queue.front()
+		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
+			return batch, messages, false
+		}
+		o.queue.pop()
+		messages.Messages++
+		messages.Bytes += len(frame)
+		if len(frame) > cap(buf) {
+			return frame, messages, false
+		}
+		batch = append(batch, frame...)
+	}
+	if o.last != nil && len(batch)+len(o.last) <= cap(buf) {
+		batch = append(batch, o.last...)
+		o.last, last = nil, true
+	}
+	if len(batch) == 0 {
+		o.writing = false
+		return nil, Bounds{}, false
+	}
+	return batch, messages, last
+}
+
+// wrote counts out what has been written.
+func (o *outbox) wrote(messages Bounds, last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held.Messages -= messages.Messages
+	o.held.Bytes -= messages.Bytes
+	o.makeRoom()
+	if last {
+		o.end()
+	}
+}
+
+// fail gives up what is queued.
+func (o *outbox) fail() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended, o.broken = true, true
+	o.queue, o.last, o.answer = fifo[[]byte]{}, nil, nil
+	o.makeRoom()
+	o.end()
+}
+
+// isBroken reports whether writing has failed.
+func (o *outbox) isBroken() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.broken
+}
+
+// makeRoom has those that wait ask again. The caller holds o.mu.
+func (o *outbox) makeRoom() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// end closes done. The caller holds o.mu.
+func (o *outbox) end() {
+	if !o.over {
+		o.over = true
+		close(o.done)
+	}
+}

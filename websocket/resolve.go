@@ -1,0 +1,118 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// resolve returns the close code and reason that err comes to by the rules in
+// force. What they do not tell the peer has been reported on return.
+func (c *Conn) resolve(err error) (Code, string) {
+	var p *errorhandlers.Problem
+	if x := creche.ExchangeOf(c.ctx); x != nil {
+		p = x.Resolve(err)
+	} else {
+		p = c.resolvePlainly(err)
+	}
+	if p == nil {
+		return InternalError, ""
+	}
+	if p.CloseCode != 0 {
+		return Code(p.CloseCode), firstOf(p.CloseReason, p.Detail, p.Title)
+	}
+	if e, ok := p.Err.(*CloseError); ok {
+		return e.Code, e.Reason
+	}
+	if errors.Is(p.Err, errorhandlers.ErrDraining) {
+		return GoingAway, ""
+	}
+	return ofStatus(p.HTTPStatus()), firstOf(p.CloseReason, p.Detail, p.Title)
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func ofStatus(status int) Code {
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return MessageTooBig
+	case status < http.StatusInternalServerError:
+		return PolicyViolation
+	}
+	return InternalError
+}
+
+// resolvePlainly is Resolve outside any middleware: there are no rules, but
+// errors that carry their own status.
+func (c *Conn) resolvePlainly(err error) *errorhandlers.Problem {
+	search := errorhandlers.Search{Accept: func(any) bool { return false }}
+	chosen, _ := search.First(err, nil)
+	for leaf := range chosen.Rest(err) {
+		c.report(leaf)
+	}
+	if chosen.Leaf == nil {
+		return nil
+	}
+	if chosen.Status >= http.StatusInternalServerError {
+		c.report(chosen.Leaf)
+	}
+	return chosen.Problem()
+}
+
+// report reports what has no other way to be noticed. Panics have been
+// reported when they happened.
+func (c *Conn) report(err error) {
+	if _, panicked := err.(*nursery.PanicError); panicked || err == http.ErrAbortHandler {
+		return
+	}
+	if x := creche.ExchangeOf(c.ctx); x != nil {
+		x.Report(err)
+		return
+	}
+	slog.LogAttrs(c.ctx, slog.LevelError, "websocket: connection failed", slog.Any("error", err))
+}
+
+// reportLate reports what the join returned but for that which decided how the
+// connection was closed, and but for the ends that are no failures.
+func (c *Conn) reportLate(outer context.Context, err error) {
+	decided := failed(context.Cause(c.ctx))
+	m, several := err.(*nursery.MultiError)
+	several = several && m.Nursery == title
+	switch {
+	case several:
+		for i, f := range m.Failures {
+			if f.Index >= 0 && !(decided && i == 0) {
+				c.reportLeaves(f.Err)
+			}
+		}
+	case !decided && !isCause(outer, err):
+		c.reportLeaves(err)
+	}
+}
+
+func (c *Conn) reportLeaves(err error) {
+	for leaf := range nursery.Leaves(err) {
+		var end *CloseError
+		if !errors.As(leaf, &end) {
+			c.report(leaf)
+		}
+	}
+}
+
+// isCause reports whether err is why ctx ended, if it did.
+func isCause(ctx context.Context, err error) bool {
+	cause := context.Cause(ctx)
+	return cause != nil && errors.Is(err, cause)
+}

@@ -1,0 +1,123 @@
+package websocket_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/websocket"
+)
+
+// W9
+func TestDraining(t *testing.T) {
+	tests := []struct {
+		name string
+		f    connFunc
+		want []string
+		code websocket.Code
+		took time.Duration
+	}{
+		{"one that receives says a last word", func(ctx context.Context, c *websocket.Conn) error {
+			for _, err := range c.Messages() {
+				return err
+			}
+			return c.Send(ctx, websocket.Text("see you"))
+		}, []string{"see you"}, 1001, 0},
+		{"Receive says that there is no more", func(ctx context.Context, c *websocket.Conn) error {
+			_, err := c.Receive(ctx)
+			if err != websocket.ErrEnd {
+				t.Errorf("got %v, want ErrEnd", err)
+			}
+			return err
+		}, nil, 1001, 0},
+		{"one that does not listen is cancelled after the last word", func(ctx context.Context, _ *websocket.Conn) error {
+			<-ctx.Done()
+			if cause := context.Cause(ctx); !errors.Is(cause, creche.ErrShutdown) {
+				t.Errorf("got cause %v, want ErrShutdown", cause)
+			}
+			return ctx.Err()
+		}, nil, 1001, time.Second},
+		{"one that is deaf is closed all the same", func(context.Context, *websocket.Conn) error {
+			time.Sleep(time.Hour)
+			return nil
+		}, nil, 1001, time.Second},
+		{"a failure keeps its code", func(ctx context.Context, c *websocket.Conn) error {
+			_, _ = c.Receive(ctx)
+			return problem(409, "late")
+		}, nil, 1008, 0},
+		{"a task says a last word", func(ctx context.Context, c *websocket.Conn) error {
+			c.Go(func(ctx context.Context) error {
+				_, err := c.Receive(ctx)
+				return errors.Join(err, c.Send(ctx, websocket.Text("task")))
+			})
+			<-ctx.Done()
+			return nil
+		}, []string{"task"}, 1001, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, nil, tt.f)
+				p := dial(t, s.Server)
+				synctest.Wait()
+				s.above.Drain(-1)
+				began := time.Now()
+				code, _, got := p.rest()
+				if code != tt.code || len(got) != len(tt.want) || len(got) > 0 && got[0] != tt.want[0] {
+					t.Errorf("got %v after %q, want %v after %q", code, got, tt.code, tt.want)
+				}
+				if took := time.Since(began); took != tt.took {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+				time.Sleep(time.Hour)
+				if got := s.reports(); len(got) > 0 {
+					t.Errorf("got reports %q, want none", got)
+				}
+			})
+		})
+	}
+}
+
+// W9
+func TestTheHardCancelClosesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			_, err := c.Receive(ctx)
+			if !errors.Is(err, creche.ErrShutdown) {
+				t.Errorf("got %v, want ErrShutdown", err)
+			}
+			return err
+		})
+		p := dial(t, s.Server)
+		synctest.Wait()
+		s.above.Cancel(creche.ErrShutdown)
+		began := time.Now()
+		p.wantEnd(websocket.GoingAway)
+		if got := time.Since(began); got != 0 {
+			t.Errorf("took %v, want no time", got)
+		}
+		s.Close()
+		if got := s.reports(); len(got) > 0 {
+			t.Errorf("got reports %q, want none", got)
+		}
+	})
+}
+
+// W9
+func TestNoUpgradeWhileDraining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, echo)
+		s.above.Drain(-1)
+		response := get(t, s.Server, handshake+"\r\n")
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+			t.Errorf("got %s with %v, want 503 with Retry-After", response.Status, response.Header)
+		}
+		if got := s.reports(); len(got) > 0 {
+			t.Errorf("got reports %q, want none", got)
+		}
+	})
+}
