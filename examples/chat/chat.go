@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/creche-go/creche/websocket"
+)
+
+// lobby is the one room. A program with more has more keys.
+const lobby = "lobby"
+
+// options let a burst of small talk queue for a visitor. Whoever falls behind
+// further than that is sent away (1008), so that nobody waits for anybody.
+var options = &websocket.Options{Queue: websocket.Bounds{Messages: 4096}}
+
+// chat is what the handlers share.
+type chat struct {
+	rooms websocket.Rooms
+	jobs  atomic.Int64 // started so far
+}
+
+//go:embed index.html
+var index []byte
+
+func page(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err := w.Write(index)
+	return err
+}
+
+// socket is one visitor's stay. The function it hands to Serve and the
+// heartbeat are siblings in the connection's nursery: whichever ends first,
+// because the visitor left, the server stops or something failed, ends the
+// other, and Serve returns when both have ended.
+func (c *chat) socket(w http.ResponseWriter, r *http.Request) error {
+	return websocket.Serve(w, r, options, func(_ context.Context, conn *websocket.Conn) error {
+		room := c.rooms.Join(conn, lobby) // it leaves by itself
+		conn.Go(heartbeat(conn))
+		for msg, err := range conn.Messages() {
+			if err != nil {
+				return err // too big, not UTF-8: each has its close code
+			}
+			room.Broadcast(msg) // to everybody, the sender too, and waits for nobody
+		}
+		return nil
+	})
+}
+
+// heartbeat sends a text every second. It does not say when to end: the
+// connection's end ends it.
+func heartbeat(conn *websocket.Conn) func(context.Context) error {
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := conn.Send(ctx, websocket.Text("Heartbeat")); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// who says how many are in the room.
+func (c *chat) who(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	return json.NewEncoder(w).Encode(struct {
+		Count int `json:"count"`
+	}{c.rooms.To(lobby).Len()})
+}

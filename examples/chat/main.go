@@ -1,0 +1,44 @@
+// Command chat is a chat room: a page at /, a websocket at /ws, who is there at
+// GET /who, and a job at POST /jobs that works in the background and announces
+// its end in the room.
+//
+// Read newServer in this file first, then chat.go.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/adapters/chicreche"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
+	flag.Parse()
+
+	app, handler := newServer()
+	if err := app.ListenAndServe(context.Background(), *addr, handler); err != nil {
+		fmt.Fprintln(os.Stderr, "chat:", err)
+		os.Exit(1)
+	}
+}
+
+// newServer returns all of the program but the listener. Its tests bring their own.
+func newServer() (*creche.App, http.Handler) {
+	app := creche.New(creche.Options{})
+	c := new(chat)
+
+	r := chi.NewRouter()
+	chicreche.Use(r, app)
+	r.Get("/", creche.Handler(page))
+	r.Get("/ws", creche.Handler(c.socket))
+	r.Get("/who", creche.Handler(c.who))
+	r.Post("/jobs", creche.Handler(c.startJob))
+	return app, r
+}

@@ -1,0 +1,25 @@
+package creche_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The program in the README is the one that examples/hello compiles and tests.
+func TestTheReadmeShowsTheProgramThatIsTested(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("examples/hello/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
+		t.Error("README.md does not show examples/hello/main.go as it is")
+	}
+	if lines := strings.Count(string(program), "\n"); lines > 30 {
+		t.Errorf("examples/hello/main.go has %d lines, want at most 30 to read at a glance", lines)
+	}
+}
