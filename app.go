@@ -194,7 +194,9 @@ func (a *App) Errors(rules ...errorhandlers.Rule) func(http.Handler) http.Handle
 // Handler makes an [http.HandlerFunc] of a handler that returns its error.
 // The error fails the request's nursery at once: its tasks are cancelled, and
 // when they are joined the rules answer. A response that h wrote before is
-// discarded if it is still held.
+// discarded if it is still held, and with it the headers that h set; those
+// that middleware had set when h was called are part of the answer, but for
+// those about a body.
 //
 // Outside any middleware it opens an [Exchange] itself, for the App that
 // serves or, without one, for an App without options. A nil h panics.
@@ -204,8 +206,10 @@ func Handler(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerF
 	}
 	orphan := sync.OnceValue(func() *App { return New(Options{}) })
 	inside := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := ExchangeOf(r.Context())
+		x.keepMiddlewares(w)
 		if err := h(w, r); err != nil {
-			ExchangeOf(r.Context()).Fail(err)
+			x.Fail(err)
 		}
 	})
 	return func(w http.ResponseWriter, r *http.Request) {

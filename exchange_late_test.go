@@ -263,6 +263,60 @@ func TestDiscardKeepsTheHeadersOfOuterMiddleware(t *testing.T) {
 	})
 }
 
+// wrapping is a writer such as middleware puts around another.
+type wrapping struct{ http.ResponseWriter }
+
+func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// R2: what middleware set before the handler was called is no part of the
+// response that the handler wrote, wherever the middleware stands.
+func TestDiscardKeepsTheHeadersOfInnerMiddleware(t *testing.T) {
+	tests := []struct {
+		name string
+		wrap func(w http.ResponseWriter) http.ResponseWriter
+		want string
+	}{
+		{"that passes the writer on", func(w http.ResponseWriter) http.ResponseWriter { return w }, "*"},
+		{"that wraps the writer", func(w http.ResponseWriter) http.ResponseWriter { return wrapping{w} }, "*"},
+		{"that hides the writer", func(w http.ResponseWriter) http.ResponseWriter {
+			return struct{ http.ResponseWriter }{w}
+		}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app, _ := watched(creche.Options{Errors: []errorhandlers.Rule{
+					errorhandlers.OnIs(errSoldOut, func(w http.ResponseWriter, _ *http.Request, _ error) error {
+						w.WriteHeader(http.StatusConflict)
+						_, err := io.WriteString(w, "all gone")
+						return err
+					}),
+				}})
+				handler := creche.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+					w.Header().Set("X-Handler", "1")
+					w.Header().Set("Access-Control-Allow-Origin", "spoilt")
+					w.WriteHeader(http.StatusCreated)
+					return errSoldOut
+				})
+				srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Access-Control-Allow-Origin", "*")
+					w.Header().Set("Content-Encoding", "gzip") // of a body that is discarded
+					handler(tt.wrap(w), r)
+				})))
+				got := get(t, srv)
+				wantReply(t, got, http.StatusConflict, "all gone")
+				for name, want := range map[string]string{
+					"Access-Control-Allow-Origin": tt.want, "Content-Encoding": "", "X-Handler": "",
+				} {
+					if got := got.header.Get(name); got != want {
+						t.Errorf("%s: got %q, want %q", name, got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
 // R2
 func TestHoldSaysHowMuchIsHeld(t *testing.T) {
 	tests := []struct {

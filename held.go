@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/creche-go/creche/errorhandlers"
 )
 
 // defaultHold is what net/http buffers of a body before it writes the header,
@@ -159,6 +161,40 @@ func (x *Exchange) discard() {
 		before = &h.opening
 	}
 	before.restore(x.w.Header())
+}
+
+// keepMiddlewares has the headers that middleware inside the exchange has set
+// (for CORS, say) survive a discard. It is called when the handler is, with the
+// writer that the handler gets: if that does not lead to ours, as in net/http's
+// TimeoutHandler, the handler has another header, and perhaps a goroutine of
+// its own.
+func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
+	if !x.isUnder(w) || x.state != open || x.written() {
+		return
+	}
+	for key, values := range x.w.Header() {
+		if !errorhandlers.AboutBody(key) {
+			x.hold().opening.set(key, values)
+		}
+	}
+}
+
+// isUnder reports whether w is, or wraps, the writer of x.
+func (x *Exchange) isUnder(w http.ResponseWriter) bool {
+	for {
+		switch v := w.(type) {
+		case http1Writer:
+			return v.x() == x
+		case http2Writer:
+			return v.x() == x
+		case *writer:
+			return v.x() == x
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // Keep sets a header of the response that survives when the response is

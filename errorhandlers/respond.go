@@ -16,7 +16,13 @@ import (
 var aboutBody = []string{
 	"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language",
 	"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Trailer",
+	"Transfer-Encoding",
 }
+
+// AboutBody reports whether the header key, in canonical form, describes a
+// body or how long it keeps, and so says nothing about the body of an error
+// answer in its place. It is for those who discard responses.
+func AboutBody(key string) bool { return slices.Contains(aboutBody, key) }
 
 // ownBody are the headers that a Problem's author cannot set, as the body is
 // not the author's.
