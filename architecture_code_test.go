@@ -12,8 +12,9 @@ import (
 // afterFuncs are the files that may hand a callback to AfterFunc: those whose
 // callbacks run code of ours alone, and never wait.
 var afterFuncs = []string{
-	"nursery/drain.go", // the end of a drain's grace cancels
-	"nursery/scope.go", // the parent's end cancels
+	"nursery/drain.go",     // the end of a drain's grace cancels
+	"nursery/scope.go",     // the parent's end cancels
+	"nursery/timescope.go", // the deadline and the parent's end cancel
 }
 
 // checkSpawns keeps the promise that every goroutine starts in one place.

@@ -98,8 +98,12 @@ func follow(links []error, err error, bySpawn bool) (chain []error, kids branch)
 			kids = branch{}
 		}
 	}()
+	sealed := false // in a panic, which is one thing whatever its value wraps
 	for n := 1; err != nil && len(chain) < maxLinks; n++ {
 		chain = append(chain, err)
+		if p, ok := err.(*nursery.PanicError); ok && p != nil && p.Others == nil {
+			sealed = true
+		}
 		if n >= longChain {
 			if samePointer(err, mark) {
 				return chain, branch{}
@@ -109,6 +113,9 @@ func follow(links []error, err error, bySpawn bool) (chain []error, kids branch)
 			}
 		}
 		if err, kids = beneath(err, bySpawn); kids.several {
+			if sealed {
+				kids = branch{}
+			}
 			break
 		}
 	}

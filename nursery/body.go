@@ -30,6 +30,16 @@ func (n *Nursery) callHere(index uint32, f func(context.Context) error) {
 	}()
 	err := f((*scope)(n))
 	returned = true
+	if err != nil {
+		n.failsHere(index, err)
+	}
+}
+
+// failsHere is no part of callHere, whose frame is under the body and all it
+// calls, on a stack that may be small and costly to grow.
+//
+//go:noinline
+func (n *Nursery) failsHere(index uint32, err error) {
 	n.settle(failure{Failure: Failure{Err: err, Index: int(index)}})
 }
 

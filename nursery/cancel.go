@@ -87,7 +87,6 @@ func (n *Nursery) cancel(c *Cancelled) {
 	}
 	if n.built.Load() {
 		n.cancelDone(c)
-		n.stopFollowing()
 	}
 	if n.cfg.limit > 0 {
 		n.dropQueued()
@@ -100,11 +99,28 @@ func (n *Nursery) ended() *Cancelled {
 	if c := n.cancelled.Load(); c != nil {
 		return c
 	}
-	if n.parent.Err() == nil {
+	if !n.endedAbove() {
 		return nil
 	}
 	n.parentEnded()
 	return n.cancelled.Load()
+}
+
+// endedAbove reports whether the parent has ended. It is what n.parent.Err()
+// says, but goes up through nurseries without recursion: in nurseries nested
+// deep that would have each goroutine grow its stack for the asking alone.
+func (n *Nursery) endedAbove() bool {
+	above := n.parent
+	for {
+		s, ok := above.(*scope)
+		if !ok {
+			return above.Err() != nil
+		}
+		if s.cancelled.Load() != nil {
+			return true
+		}
+		above = s.parent
+	}
 }
 
 func (n *Nursery) parentEnded() {
@@ -130,13 +146,14 @@ func (n *Nursery) parentReason() error {
 }
 
 // fail cancels the nursery because of f.
-func (n *Nursery) fail(f Failure) {
-	who := "the body"
+func (n *Nursery) fail(f Failure) { n.cancel(n.cancelledBy(f.whose(), f.Err)) }
+
+func (f *Failure) whose() string {
 	switch {
 	case f.Task != "":
-		who = "task " + f.Task
+		return "task " + f.Task
 	case f.Index > 0:
-		who = "task " + strconv.Itoa(f.Index)
+		return "task " + strconv.Itoa(f.Index)
 	}
-	n.cancel(n.cancelledBy(who, f.Err))
+	return "the body"
 }

@@ -17,5 +17,8 @@
 // a success; tasks may start tasks under a limit without deadlock; and what a
 // cancelled sibling says about its cancellation is not mistaken for the cause.
 //
-// Read [Run] and [All] first, then [Nursery.Go], then [MultiError].
+// Read [Run] and [All] first, then [Nursery.Go], then [MultiError]. After that,
+// [Map] and [Race] are short for what one would write with those, [FailAfter]
+// and [Shield] are scopes in time, and [Retry], [Restart] and [Every] make a
+// task of a task.
 package nursery

@@ -13,22 +13,38 @@ func (n *Nursery) sift(err error) (real error, cut bool) {
 	if c == nil {
 		return err, false
 	}
-	if _, kids := branch(err); kids == nil { // nearly always
+	// So end nearly all tasks of a cancelled nursery. It is said first because
+	// what follows would make each of their stacks grow.
+	if isContextError(err) || err == error(c) {
+		return nil, c.parent
+	}
+	if _, kids := branch(err); kids == nil {
 		if echo, ofParent := n.isEcho(err, c); echo {
 			return nil, ofParent
 		}
 		return err, false
 	}
+	return n.siftBranches(err, c)
+}
+
+// siftBranches is sift for an err that wraps several. It is apart because its
+// results live on the heap.
+func (n *Nursery) siftBranches(err error, c *Cancelled) (real error, cut bool) {
 	real = prune(err, func(leaf error) bool {
 		echo, ofParent := n.isEcho(leaf, c)
 		cut = cut || ofParent
 		return !echo
 	})
-	// What is left alone is a single failure, and those come bare.
+	return bare(real, err), cut
+}
+
+// bare returns real, which is what prune left of err. If a single failure is
+// left of several, that comes without the multi-error.
+func bare(real, err error) error {
 	if m, ok := real.(*MultiError); ok && real != err && len(m.Failures) == 1 && m.Omitted == 0 {
-		real = m.Failures[0].Err
+		return m.Failures[0].Err
 	}
-	return real, cut
+	return real
 }
 
 // isEcho follows the chain of a leaf. c is how the nursery was cancelled.
@@ -50,9 +66,15 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 		case parentCause != nil && err == parentCause, c.parent && err == c.reason:
 			return true, true
 		}
-		if other, ok := err.(*Cancelled); ok && other != nil { // of a nursery in between
+		switch other := err.(type) {
+		case *TimeoutError: // of a time scope below, whose caller wants it known
+			return false, false
+		case *Cancelled: // of a nursery in between
+			if other == nil {
+				return false, false
+			}
 			err = other.reason
-		} else {
+		default:
 			err, _ = below(err)
 		}
 	}

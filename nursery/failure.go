@@ -55,6 +55,9 @@ func (n *Nursery) file(f failure) {
 	n.mu.Lock()
 	r := n.rarely()
 	first, kept := len(r.failures) == 0, len(r.failures) < maxFailures
+	if f.panicked && !r.panicked { // the one to raise is kept in any case
+		r.panicked, kept = true, true
+	}
 	if kept {
 		r.failures = append(r.failures, f)
 		r.failures[len(r.failures)-1].fresh = false
@@ -86,6 +89,22 @@ func (n *Nursery) fileCut() {
 		r.cut = true
 		r.failures = append(r.failures, failure{Failure: Failure{Err: reason, Index: -1}})
 	}
+}
+
+// Failures returns what has failed in n so far and was kept, in the order in
+// which it happened: what the join returns, or will return, with the tasks'
+// names also where that is a single error, which comes bare. Of a nil nursery
+// there is nothing.
+func (n *Nursery) Failures() []Failure {
+	if n == nil {
+		return nil
+	}
+	fs := n.failures()
+	out := make([]Failure, len(fs))
+	for i, f := range fs {
+		out[i] = f.Failure
+	}
+	return out
 }
 
 func (n *Nursery) failures() []failure {

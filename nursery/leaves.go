@@ -155,6 +155,11 @@ func below(err error) (next error, kids []error) {
 	switch u := err.(type) {
 	case *Cancelled: // told as one thing, though its reason be several
 		return nil, nil
+	case *PanicError: // and so is a panic, whatever its value wraps
+		if u.Others == nil {
+			return nil, nil
+		}
+		return nil, u.Unwrap()
 	case *MultiError: // a branch however many it holds
 		return nil, u.Unwrap()
 	case *pruned: // and so is what was one

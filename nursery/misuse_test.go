@@ -3,6 +3,7 @@ package nursery_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,8 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 	body := func(context.Context, *nursery.Nursery) error { t.Error("the body ran"); return nil }
 	task := func(context.Context) error { t.Error("a task ran"); return nil }
 	value := func(context.Context) (int, error) { return 1, nil }
+	item := func(_ context.Context, i int) (int, error) { t.Error("an item was worked on"); return i, nil }
+	noBackOff := func() nursery.BackOff { return nil }
 	var dst int
 	tests := []struct {
 		name string
@@ -41,6 +44,15 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"All with a nil task", func() { nursery.All(t.Context(), task, nil) }, "nursery: All: task 2 is nil"},
 		{"Into without a destination", func() { nursery.Into(nil, value) }, "nursery: Into: nil destination"},
 		{"Into without a function", func() { nursery.Into(&dst, nil) }, "nursery: Into: nil function"},
+		{"MoveOnAfter without a context", func() { nursery.MoveOnAfter(nobody, time.Second, task) }, "nursery: MoveOnAfter: nil context"},
+		{"MoveOnAfter without a function", func() { nursery.MoveOnAfter(t.Context(), time.Second, nil) }, "nursery: MoveOnAfter: nil function"},
+		{"FailAfter without a context", func() { nursery.FailAfter(nobody, time.Second, task) }, "nursery: FailAfter: nil context"},
+		{"FailAfter without a function", func() { nursery.FailAfter(t.Context(), time.Second, nil) }, "nursery: FailAfter: nil function"},
+		{"Shield without a context", func() { nursery.Shield(nobody, time.Second, task) }, "nursery: Shield: nil context"},
+		{"Shield without a function", func() { nursery.Shield(t.Context(), time.Second, nil) }, "nursery: Shield: nil function"},
+		{"Shield without a limit", func() { nursery.Shield(t.Context(), 0, task) }, "nursery: Shield: limit of 0s: want more than 0"},
+		{"Shield with a limit below zero", func() { nursery.Shield(t.Context(), -time.Second, task) }, "nursery: Shield: limit of -1s: want more than 0"},
+		{"MoveDeadline without a context", func() { nursery.MoveDeadline(nobody, time.Now()) }, "nursery: MoveDeadline: nil context"},
 		{"From without a context", func() { nursery.From(nobody) }, "nursery: From: nil context"},
 		{"Draining without a context", func() { nursery.Draining(nobody) }, "nursery: Draining: nil context"},
 		{"Go without a task", func() { open().Go(nil) }, "nursery: Go: nil task"},
@@ -76,6 +88,26 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Bundle with a zero option", func() { nursery.Bundle(nursery.Isolate(), nursery.Option{}) }, "nursery: zero Option"},
 		{"Split without a predicate", func() { nursery.Split(errA, nil) }, "nursery: Split: nil predicate"},
 		{"Filter without a predicate", func() { nursery.Filter(nil, nil) }, "nursery: Filter: nil predicate"},
+		{"Map without a context", func() { nursery.Map(nobody, 1, []int{1}, item) }, "nursery: Map: nil context"},
+		{"Map with a limit of zero", func() { nursery.Map(t.Context(), 0, []int{1}, item) }, "nursery: Map: limit 0: want at least 1"},
+		{"Map without a function", func() { nursery.Map[int, int](t.Context(), 1, nil, nil) }, "nursery: Map: nil function"},
+		{"MapSeq without a context", func() { nursery.MapSeq(nobody, 1, slices.Values([]int{1}), item) }, "nursery: MapSeq: nil context"},
+		{"MapSeq with a limit below zero", func() { nursery.MapSeq(t.Context(), -1, slices.Values([]int{1}), item) }, "nursery: MapSeq: limit -1: want at least 1"},
+		{"MapSeq without a sequence", func() { nursery.MapSeq(t.Context(), 1, nil, item) }, "nursery: MapSeq: nil sequence"},
+		{"MapSeq without a function", func() { nursery.MapSeq[int, int](t.Context(), 1, slices.Values([]int{1}), nil) }, "nursery: MapSeq: nil function"},
+		{"Race without a context", func() { nursery.Race(nobody, value) }, "nursery: Race: nil context"},
+		{"Race without tasks", func() { nursery.Race[int](t.Context()) }, "nursery: Race: no tasks"},
+		{"Race with a nil task", func() { nursery.Race(t.Context(), value, nil) }, "nursery: Race: task 2 is nil"},
+		{"Exponential from zero", func() { nursery.Exponential(0, 1) }, "nursery: Exponential(0s, 1ns): want"},
+		{"Exponential downwards", func() { nursery.Exponential(2, 1) }, "nursery: Exponential(2ns, 1ns): want"},
+		{"Retry without a task", func() { nursery.Retry(nil, nursery.RetryOptions{}) }, "nursery: Retry: nil task"},
+		{"Retry with less than no attempts", func() { nursery.Retry(task, nursery.RetryOptions{Attempts: -1}) }, "nursery: Retry: Attempts of -1: want 0 or more"},
+		{"Retry with a function that makes no back-off", func() { nursery.Retry(task, nursery.RetryOptions{BackOff: noBackOff})(t.Context()) }, "nursery: Retry: BackOff returned nil"},
+		{"Restart without a task", func() { nursery.Restart(nil, nursery.RestartOptions{}) }, "nursery: Restart: nil task"},
+		{"Restart within less than no time", func() { nursery.Restart(task, nursery.RestartOptions{Within: -1}) }, "nursery: Restart: Within of -1ns: want 0 or more"},
+		{"Restart with a function that makes no back-off", func() { nursery.Restart(task, nursery.RestartOptions{BackOff: noBackOff})(t.Context()) }, "nursery: Restart: BackOff returned nil"},
+		{"Every zero", func() { nursery.Every(0, task) }, "nursery: Every: interval of 0s: want more than 0"},
+		{"Every without a task", func() { nursery.Every(time.Second, nil) }, "nursery: Every: nil task"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

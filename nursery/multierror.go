@@ -18,9 +18,9 @@ import (
 // them. Error prints a line for each leaf with its task's name; the verb %+v
 // prints the tree with the stacks of panics.
 type MultiError struct {
-	Nursery  string // the nursery's name, if it has one
-	Failures []Failure
-	Omitted  int // how many more there were, each reported when it happened
+	Nursery  string    // the nursery's name, if it has one
+	Failures []Failure // never shorter than two, where a nursery made it
+	Omitted  int       // how many more there were, each reported when it happened
 }
 
 // Failure is one error of a [MultiError].

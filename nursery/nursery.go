@@ -47,6 +47,7 @@ const (
 type rare struct {
 	failures []failure
 	omitted  int
+	panicked bool // a panic is among them
 	cut      bool // the parent's end cut work short, and is filed
 	named    task // root of the list of live tasks that have a name
 	line     line
@@ -184,6 +185,11 @@ func (n *Nursery) closed() bool { return n.state.Load()&live == 0 }
 func (n *Nursery) close() {
 	if n.ended() == nil { // the parent's end may be unnoticed so far
 		n.cancel(closedCause)
+	}
+	// Not when cancelled: that is often the work of a task, whose small stack
+	// would have to grow for it.
+	if n.built.Load() {
+		n.stopFollowing()
 	}
 	if n.rare.Load() != nil {
 		n.undrain()

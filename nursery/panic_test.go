@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -315,4 +316,74 @@ func TestFailPanicKeepsTheStackOfThePanic(t *testing.T) {
 	if got := p.Stack(); !strings.HasPrefix(got, "github.com/creche-go/creche/nursery_test.theGuilty(") {
 		t.Errorf("got stack %s", got)
 	}
+}
+
+// N3, N9: a panic is one failure, whatever its value wraps, and never an echo.
+func TestAPanicWithSeveralErrorsIsOneFailure(t *testing.T) {
+	real := errors.New("real")
+	values := map[string]func(ctx context.Context) error{
+		"two errors":           func(context.Context) error { return errors.Join(real, io.EOF) },
+		"echoes":               func(ctx context.Context) error { return errors.Join(context.Cause(ctx), ctx.Err()) },
+		"an echo and an error": func(ctx context.Context) error { return errors.Join(context.Cause(ctx), real) },
+		"a multi-error of ours": func(context.Context) error {
+			return &nursery.MultiError{Failures: []nursery.Failure{{Err: real}, {Err: io.EOF}}}
+		},
+	}
+	for name, value := range values {
+		t.Run(name, func(t *testing.T) {
+			var panicked error
+			reports := 0
+			err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				n.Cancel(nil)
+				panicked = value(ctx)
+				panic(panicked)
+			}, nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(func(context.Context, nursery.Report) { reports++ }))
+			p, ok := err.(*nursery.PanicError)
+			if !ok || p.Value != panicked || reports != 1 {
+				t.Errorf("got %T %v and %d reports, want the panic and one", err, err, reports)
+			}
+			for leaf := range nursery.Leaves(err) {
+				if leaf != error(p) {
+					t.Errorf("got leaf %v, want the panic alone", leaf)
+				}
+			}
+		})
+	}
+}
+
+// N9: the panic that is to be raised is kept however many failures came before.
+func TestAPanicBeyondSixtyFourFailuresIsRaised(t *testing.T) {
+	for _, value := range []any{"boom", http.ErrAbortHandler} {
+		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				v := recover()
+				if p, ok := v.(*nursery.PanicError); v != value && (!ok || p.Value != value) {
+					t.Errorf("got %v raised, want %v", v, value)
+				}
+			}()
+			nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+				for i := range 64 {
+					n.Go(func(context.Context) error { return fmt.Errorf("failure %d", i) })
+				}
+				synctest.Wait()
+				n.Go(func(context.Context) error { panic(value) })
+				return nil
+			}, nursery.Observe(func(context.Context, nursery.Report) {}))
+		})
+	}
+}
+
+// M3: an error whose Unwrap says something else each time ends the walk.
+func TestFilterOfAnErrorThatChangesItsMind(t *testing.T) {
+	e := &fickle{errs: []error{io.EOF, io.ErrUnexpectedEOF}}
+	_ = nursery.Filter(fmt.Errorf("reading: %w", e), func(leaf error) bool { return leaf == io.EOF })
+}
+
+type fickle struct{ errs []error }
+
+func (*fickle) Error() string { return "fickle" }
+
+func (e *fickle) Unwrap() (errs []error) {
+	errs, e.errs = e.errs, nil
+	return errs
 }

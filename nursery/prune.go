@@ -116,7 +116,7 @@ func rebuild(err, node error, kept []error) error {
 	var links []error
 	for link := err; ; {
 		next, kids := below(link)
-		if kids != nil {
+		if kids != nil || next == nil { // nil: its Unwrap says one thing now and another then
 			break
 		}
 		links = append(links, link)

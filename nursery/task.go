@@ -126,7 +126,7 @@ func (t *task) step(next **task) {
 			return
 		}
 		if v := recover(); v == nil {
-			t.end(t.failure(ErrGoexit), next)
+			t.fails(ErrGoexit, next)
 		} else if t.n.cfg.onPanic == CrashOnPanic {
 			panic(v)
 		} else {
@@ -135,21 +135,35 @@ func (t *task) step(next **task) {
 	}()
 	err := t.fn((*scope)(t.n))
 	returned = true
-	t.end(t.failure(err), next)
+	if err == nil { // nearly always, and then there is nothing to file
+		t.out(next)
+		return
+	}
+	t.fails(err, next)
+}
+
+// fails ends t with an error. Its frame is no part of that of step, which is
+// under every task, and it does not call end, because cancelling the nursery
+// goes deep from here: stacks are small and costly to grow.
+//
+//go:noinline
+func (t *task) fails(err error, next **task) {
+	defer t.out(next)
+	f := t.failure(err)
+	f.critical = t.critical
+	t.n.settle(f)
 }
 
 func (t *task) failure(err error) failure {
 	return failure{Failure: Failure{Err: err, Task: t.name, Index: int(t.index)}}
 }
 
-// end files f and counts t out, also when filing it ends in a Goexit: an
-// observer is free to call t.FailNow of a test.
+// end files f, a panic, and counts t out, also when filing it ends in a Goexit:
+// an observer is free to call t.FailNow of a test.
 func (t *task) end(f failure, next **task) {
 	defer t.out(next)
-	if f.Err != nil {
-		f.critical = t.critical
-		t.n.settle(f)
-	}
+	f.critical = t.critical
+	t.n.settle(f)
 }
 
 // out counts t out, lets go of it and stores the task that takes its place.
