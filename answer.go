@@ -23,6 +23,7 @@ type answering struct {
 	x      *Exchange
 	err    error
 	chosen errorhandlers.Answer
+	given  bool  // chosen was the last word
 	failed error // what chosen failed with when it was too late for another
 }
 
@@ -41,7 +42,7 @@ func (s *answering) try(a errorhandlers.Answer) error {
 	if failed != nil && failed != http.ErrAbortHandler && s.x.state == open && !s.x.clientGone() {
 		return failed
 	}
-	s.chosen, s.failed = a, failed
+	s.chosen, s.given, s.failed = a, true, failed
 	return nil
 }
 
@@ -67,7 +68,8 @@ func (s *answering) finish(faults error) {
 	case s.failed != nil:
 		x.abort()
 	default:
-		if x.state == open && !x.written() { // not even the plain 500: its answer failed
+		if x.state == open && !s.given { // not even the plain 500: its answer failed
+			x.discard()
 			x.plainError()
 		}
 		x.commit()

@@ -368,3 +368,28 @@ func TestOrderOfTheApp(t *testing.T) {
 		})
 	}
 }
+
+// halfway is a router whose answers fail when they are half written.
+type halfway struct{ creche.PlainRouter }
+
+func (halfway) Answer(x *creche.Exchange, _ *http.Request, _ errorhandlers.Answer) (bool, error) {
+	w := x.Writer()
+	w.WriteHeader(http.StatusOK)
+	io.WriteString(w, "half")
+	return true, errors.New("template: no such field")
+}
+
+// E4: where the last answer fails too, what it wrote is not taken for one.
+func TestARouterWhoseAnswersFailHasThePlainError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Through(halfway{})(creche.Handler(func(http.ResponseWriter, *http.Request) error {
+			return errSoldOut
+		})))
+		got := get(t, srv)
+		wantReply(t, got, http.StatusInternalServerError, "Internal Server Error")
+		if strings.Contains(got.body, "half") {
+			t.Errorf("got %v, with half an answer", got)
+		}
+	})
+}

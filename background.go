@@ -47,6 +47,10 @@ func (a *App) stopCritically(err error) {
 // and [nursery.From] of it is the background nursery. Name shows in reports
 // and in what a stop had to give up on.
 //
+// The task must not use the request itself, which is let go of when it is over:
+// what it needs of it, it copies before. From the context of a request that is
+// over it gets no values.
+//
 // A failure or panic of the task is reported at once and harms nobody else.
 // With [nursery.Critical] it stops the application, with its error.
 //
@@ -66,7 +70,11 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	values := detach(ctx)
 	run := func(ctx context.Context) error {
 		a.life.queued.Add(-1)
-		return task(&detached{Context: ctx, values: values})
+		err := task(&detached{Context: ctx, values: values})
+		if err != nil && ctx.Err() != nil {
+			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)
+		}
+		return err
 	}
 	switch err := a.background.TryGo(run, append(opts[:len(opts):len(opts)], nursery.Name(name))...); err {
 	case nil:
@@ -97,10 +105,17 @@ func detach(ctx context.Context) context.Context {
 	if d, ok := ctx.(*detached); ok {
 		return d.values // a task that starts its own successor must not make a chain
 	}
-	if x := ExchangeOf(ctx); x != nil && x.router != nil {
-		return x.router.Detach(ctx)
+	x := ExchangeOf(ctx)
+	switch {
+	case x == nil:
+		return ctx
+	case x.outer.Load() == nil:
+		// The request is over, and what the router recycles is another's.
+		return context.Background()
+	case x.router == nil:
+		return ctx
 	}
-	return ctx
+	return x.router.Detach(ctx)
 }
 
 // detached is the context of a background task: the background nursery's,

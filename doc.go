@@ -20,7 +20,8 @@
 // the background nursery with [Go].
 //
 // Adapters for routers are small packages on top of [App.Through]:
-// adapters/httpcreche for net/http and adapters/chicreche for chi.
+// adapters/httpcreche for net/http, adapters/chicreche for chi, and
+// adapters/echocreche and adapters/echo5creche for echo.
 //
 // Read [New], [Handler], [Go] and [App.ListenAndServe] first, then package
 // errorhandlers for the rules.

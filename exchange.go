@@ -153,7 +153,7 @@ func (x *Exchange) passExit() {
 // lets go of all that a background task must not keep alive by keeping the
 // context.
 func (x *Exchange) close() {
-	if x.state == hijacked {
+	if x.state == hijacked && x.outermost() {
 		x.app.life.hijacked.leave()
 	}
 	outer := x.outer.Swap(nil)
@@ -169,6 +169,13 @@ func (x *Exchange) close() {
 	x.w = nil
 	x.request.Body = http.NoBody
 	x.request.Form, x.request.PostForm, x.request.MultipartForm = nil, nil, nil
+}
+
+// outermost reports whether no exchange of the same application is around x:
+// that one counts the connection then.
+func (x *Exchange) outermost() bool {
+	outer := ExchangeOf(x.ctx)
+	return outer == nil || outer.app != x.app
 }
 
 // ExchangeOf returns the exchange that ctx belongs to, or nil outside any and

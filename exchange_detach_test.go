@@ -125,3 +125,36 @@ func collectable(t *testing.T, h http.Handler) (weak.Pointer[http.Request], weak
 	}
 	return weak.Make(r), weak.Make(body), weak.Make(rec)
 }
+
+// A closure that kept the request's context instead of taking its own must
+// not be given what the router has recycled by then.
+//
+// B1
+func TestTheContextOfARequestThatIsOverHasNoValues(t *testing.T) {
+	type key struct{}
+	app, _ := watched(creche.Options{})
+	var kept context.Context
+	h := app.Through(recycling{t: t})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		kept = context.WithValue(r.Context(), key{}, "mine")
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	got := make(chan any, 1)
+	err := creche.Go(kept, "late", func(ctx context.Context) error {
+		got <- ctx.Value(key{})
+		return nil
+	})
+	if v := <-got; err != nil || v != nil {
+		t.Errorf("got %v, %v, want no value", v, err)
+	}
+}
+
+// recycling is a router whose context is another's when a request is over.
+type recycling struct {
+	creche.PlainRouter
+	t *testing.T
+}
+
+func (r recycling) Detach(ctx context.Context) context.Context {
+	r.t.Error("Detach was called after the request")
+	return ctx
+}

@@ -349,3 +349,20 @@ func TestHoldSaysHowMuchIsHeld(t *testing.T) {
 		})
 	}
 }
+
+// The name of the task that failed is part of the report, also where there is
+// one failure, which comes bare.
+//
+// E4
+func TestReportsNameTheTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			nursery.From(r.Context()).Go(soldOutLater, nursery.Name("book stock"))
+		})))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		if got := seen.reports(); len(got) != 1 || got[0].Task != "book stock" || got[0].Index != 1 {
+			t.Errorf("got %v, want one report of the task's failure, with its name", got)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -169,6 +170,50 @@ func TestGoexitIsAnsweredAndReported(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A panic is one failure whatever its value wraps: neither echoes of a
+// cancellation nor an ErrAbortHandler in it make it anything else.
+//
+// R3, R6
+func TestPanicsWithSeveralErrors(t *testing.T) {
+	tests := map[string]func(r *http.Request) error{
+		"two errors": func(*http.Request) error { return errors.Join(errSoldOut, errBoom) },
+		"echoes of the scope's cancellation": func(r *http.Request) error {
+			nursery.From(r.Context()).Cancel(nil)
+			return errors.Join(context.Cause(r.Context()), r.Context().Err())
+		},
+		"an ErrAbortHandler among them": func(*http.Request) error { return errors.Join(errBoom, http.ErrAbortHandler) },
+	}
+	for name, value := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app, seen := watched(creche.Options{})
+				srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					io.WriteString(w, "ok")
+					panic(value(r))
+				})))
+				wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+				if got := seen.reports(); len(got) != 1 || got[0].Kind() != "panic" {
+					t.Errorf("got %v, want one report of a panic", got)
+				}
+			})
+		})
+	}
+}
+
+// R6: a panic that a nested nursery returned, and the handler wrapped.
+func TestPanicsThatWereReturnedAreReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			return fmt.Errorf("loading: %w", nursery.Run(r.Context(), func(context.Context, *nursery.Nursery) error {
+				panic(errBoom)
+			}, nursery.OnPanic(nursery.ReturnPanics)))
+		})))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		seen.wantOnce(t, errBoom)
+	})
 }
 
 // A Goexit goes on when a panic on its way is recovered.

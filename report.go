@@ -16,8 +16,21 @@ import (
 // noticed. A nil err does nothing.
 func (x *Exchange) Report(err error) {
 	if err != nil {
-		x.app.observe(x.scope(), nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: err}})
+		x.app.observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
 	}
+}
+
+// failureOf returns err with the name of the task that failed with it.
+func (x *Exchange) failureOf(err error) nursery.Failure {
+	for _, f := range x.nursery.Failures() {
+		for leaf := range nursery.Leaves(f.Err) {
+			if same(leaf, err) {
+				f.Err = err
+				return f
+			}
+		}
+	}
+	return nursery.Failure{Err: err}
 }
 
 func (x *Exchange) reportAll(errs []error) {
@@ -47,9 +60,13 @@ func (x *Exchange) reportLeaves(err error) {
 
 // reported reports whether a nursery has reported leaf when it happened, or
 // there is nothing to report: panics are, at once.
-func reported(leaf error) bool {
-	_, panicked := leaf.(*nursery.PanicError)
-	return panicked || leaf == http.ErrAbortHandler
+func reported(leaf error) (is bool) {
+	if leaf == http.ErrAbortHandler {
+		return true
+	}
+	defer func() { _ = recover() }() // of a typed nil whose Unwrap panics
+	var p *nursery.PanicError        // which may have been returned, wrapped
+	return errors.As(leaf, &p) && p != nil && p.Stack() != ""
 }
 
 // reportRest reports the leaves of err that chosen does not answer, and those

@@ -80,13 +80,16 @@ func (l *life) end(cause error) error {
 
 // ListenAndServe is [App.Serve] on a TCP address as [net.Listen] takes it; an
 // empty one is ":http". It returns the error of listening, such as an address
-// in use. A nil ctx panics.
+// in use, as an error of starting: see there. A nil ctx panics.
 func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) error {
 	if ctx == nil {
 		panic("creche: ListenAndServe: nil context")
 	}
+	if !a.life.begin() {
+		return ErrServed
+	}
 	if err := a.Check(); err != nil {
-		return err
+		return a.unwind(err)
 	}
 	if addr == "" {
 		addr = ":http"
@@ -94,12 +97,11 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
 	case err == nil:
+		return a.serve(ctx, ln, h)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // a stop that came early
-		return nil
-	default:
-		return err
+		return a.unwind(nil)
 	}
-	return a.Serve(ctx, ln, h)
+	return a.unwind(err)
 }
 
 // Serve accepts connections on ln and serves them with h until ctx ends, the
@@ -116,7 +118,9 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // error of a critical task, or the error that ended the listener; joined with
 // an [*UnfinishedError] if something ignored its cancellation until the
 // budget was spent. Faults in the configuration are returned before anything
-// is served. Serve closes ln in any case, and an App serves once.
+// is served; where the start fails, background tasks that were handed over
+// before are cancelled and joined. Serve closes ln in any case, and an App
+// serves once.
 //
 // The values of ctx are visible in every request. A nil h is
 // [http.DefaultServeMux]. A nil ctx or ln panics.
@@ -131,8 +135,12 @@ func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error 
 		return errors.Join(ErrServed, ln.Close())
 	}
 	if err := a.Check(); err != nil {
-		return errors.Join(err, ln.Close())
+		return a.unwind(errors.Join(err, ln.Close()))
 	}
+	return a.serve(ctx, ln, h)
+}
+
+func (a *App) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	signals := make(chan os.Signal, 2)
 	if !a.options.IgnoreSignals {
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

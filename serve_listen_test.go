@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
@@ -72,12 +73,52 @@ func TestAnAddressInUseIsAClearError(t *testing.T) {
 	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), addr) {
 		t.Errorf("got %v, want address in use, and which", err)
 	}
-	_ = ln.Close() // it was not the App's fault: it may try again
-	app.Stop(errStop)
-	wantErr(t, app.ListenAndServe(t.Context(), addr, nil), errStop)
+	_ = ln.Close()
+	wantErr(t, app.ListenAndServe(t.Context(), addr, nil), creche.ErrServed)
 	if told {
 		t.Error("it said that it listens")
 	}
+}
+
+// B7, B8: what was handed to the background before the start failed is
+// cancelled, joined, and named if it will not end.
+func TestAFailedStartEndsTheBackground(t *testing.T) {
+	starts := map[string]func(ctx context.Context) (*creche.App, error){
+		"an address that is none": func(ctx context.Context) (*creche.App, error) {
+			app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+			return app, app.Go(ctx, "warm up", untilCancelled)
+		},
+		"a fault in the options": func(ctx context.Context) (*creche.App, error) {
+			app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Hold: -1})
+			return app, app.Go(ctx, "warm up", untilCancelled)
+		},
+	}
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			nurserytest.CheckLeaks(t)
+			app, err := start(t.Context())
+			wantErr(t, err, nil)
+			var unfinished *creche.UnfinishedError
+			if err := app.ListenAndServe(t.Context(), "nowhere", nil); err == nil || errors.As(err, &unfinished) {
+				t.Errorf("got %v, want why the start failed, and nothing left", err)
+			}
+			wantErr(t, app.Go(t.Context(), "late", untilCancelled), nursery.ErrClosed)
+		})
+	}
+}
+
+func untilCancelled(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// B8
+func TestAStopBeforeAContextThatHasEndedKeepsItsCause(t *testing.T) {
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	app.Stop(errStop)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantErr(t, app.ListenAndServe(ctx, "localhost:0", nil), errStop)
 }
 
 // B5

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os/signal"
 	"time"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // stop takes the stages of the stop. It returns the cause, joined with failed
@@ -16,8 +18,8 @@ func (s *server) stop(failed error) error {
 	defer now()
 	s.tasks.Go(func(ctx context.Context) error { return s.heed(ctx, now) })
 
-	s.stopRequests(hurry, due)
-	s.stopBackground(hurry, due)
+	s.stopRequests(hurry, &due)
+	s.stopBackground(hurry, &due)
 	s.tasks.Cancel(nil)
 	cause := together(a.life.end(nil), failed)
 	if left := s.unfinished(); left != nil {
@@ -38,6 +40,7 @@ func (s *server) heed(ctx context.Context, now context.CancelFunc) error {
 		}
 	}
 	signal.Stop(s.signals) // the third is the system's again: it kills
+	s.app.log().Warn("creche: second signal: cancelling what is left")
 	now()
 	s.app.life.endBackground()
 	s.app.requests.Cancel(ErrShutdown)
@@ -47,7 +50,7 @@ func (s *server) heed(ctx context.Context, now context.CancelFunc) error {
 
 // stopRequests stops accepting and waits for the requests and connections:
 // first patiently, then cancelled.
-func (s *server) stopRequests(hurry context.Context, due deadlines) {
+func (s *server) stopRequests(hurry context.Context, due *deadlines) {
 	a := s.app
 	a.requests.Drain(-1)
 	s.stopAccepting(hurry, due)
@@ -55,6 +58,9 @@ func (s *server) stopRequests(hurry context.Context, due deadlines) {
 
 	s.quiet(hurry, due.requests)
 	a.requests.Cancel(ErrShutdown)
+	if hurry.Err() != nil {
+		due.hurry(a.options.Stopping, time.Now())
+	}
 	s.quiet(context.Background(), due.cancelled)
 	within(earliest(a.life.conns.parted(), due.abandoned), &a.life.conns.http2)
 	_ = s.http.Close()
@@ -64,7 +70,7 @@ func (s *server) stopRequests(hurry context.Context, due deadlines) {
 
 // stopAccepting closes the listener and lets connections that were just
 // opened say their first request, which [http.Server.Shutdown] would not hear.
-func (s *server) stopAccepting(hurry context.Context, due deadlines) {
+func (s *server) stopAccepting(hurry context.Context, due *deadlines) {
 	until := earliest(time.Now().Add(patience), due.requests)
 	_ = s.ln.Close()
 	if !waitFor(hurry, until, s.ended) { // afterwards no connection is unknown
@@ -105,7 +111,7 @@ func (s *server) quiet(hurry context.Context, due time.Time) {
 
 // stopBackground waits for the background tasks: first patiently, then
 // cancelled.
-func (s *server) stopBackground(hurry context.Context, due deadlines) {
+func (s *server) stopBackground(hurry context.Context, due *deadlines) {
 	a := s.app
 	a.life.endBackground()
 	a.background.Drain(-1)
@@ -118,7 +124,31 @@ func (s *server) stopBackground(hurry context.Context, due deadlines) {
 		return
 	}
 	a.background.Cancel(ErrShutdown)
+	if hurry.Err() != nil {
+		due.hurry(a.options.Stopping, time.Now())
+	}
 	waitFor(context.Background(), due.abandoned, joined)
+}
+
+// unwind ends an application whose start failed: background tasks that it was
+// given before are cancelled and joined. It returns failed, or the cause of a
+// Stop that came before, with what was left unfinished.
+func (a *App) unwind(failed error) error {
+	s := &server{app: a}
+	s.tasks.Open(context.Background(), nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
+	a.life.endBackground()
+	a.background.Cancel(ErrShutdown)
+	joined := make(chan struct{})
+	s.tasks.Go(func(context.Context) error {
+		defer close(joined)
+		return a.background.Join()
+	})
+	cause := together(a.life.end(nil), failed)
+	waitFor(context.Background(), time.Now().Add(orDefault(a.options.Stopping.Abandoned, defaultStopping.Abandoned)), joined)
+	if left := s.unfinished(); left != nil {
+		return together(cause, left)
+	}
+	return together(cause, s.tasks.Join())
 }
 
 // unfinished says what is left, or nil.

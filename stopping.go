@@ -65,6 +65,14 @@ func (s Stopping) from(start time.Time) deadlines {
 	return d
 }
 
+// hurry has the stages that follow a cancellation begin now: a second signal
+// does not wait for the grace it ended.
+func (d *deadlines) hurry(s Stopping, now time.Time) {
+	d.cancelled = earliest(d.cancelled, now.Add(orDefault(s.Cancelled, defaultStopping.Cancelled)))
+	d.background = earliest(d.background, d.cancelled)
+	d.abandoned = earliest(d.abandoned, d.cancelled.Add(orDefault(s.Abandoned, defaultStopping.Abandoned)))
+}
+
 func orDefault(d, byDefault time.Duration) time.Duration {
 	switch {
 	case d < 0:

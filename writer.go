@@ -174,10 +174,14 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	// Counted before the server stops counting it, so that a stop cannot
 	// overlook it in between.
-	w.app.life.hijacked.enter()
+	if w.x().outermost() {
+		w.app.life.hijacked.enter()
+	}
 	conn, rw, err := http.NewResponseController(w.w).Hijack()
 	if err != nil {
-		w.app.life.hijacked.leave()
+		if w.x().outermost() {
+			w.app.life.hijacked.leave()
+		}
 		return nil, nil, err
 	}
 	w.state = hijacked

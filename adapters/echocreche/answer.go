@@ -159,16 +159,22 @@ func sameFunc(f, g echo.HTTPErrorHandler) bool {
 	return reflect.ValueOf(f).Pointer() == reflect.ValueOf(g).Pointer()
 }
 
-// problem is the default answer, with the message of an HTTPError as detail.
-// That of a 5xx is for the log.
+// problem is the default answer, with the message of an HTTPError as detail
+// or, if it is no text, as an extension. That of a 5xx is for the log.
 func problem(a errorhandlers.Answer) *errorhandlers.Problem {
 	p := a.Problem()
 	e := httpError(a.Err)
 	if a.Leaf == nil || e == nil || p.Status >= http.StatusInternalServerError {
 		return p
 	}
-	if message, ok := e.Message.(string); ok && message != http.StatusText(p.Status) {
-		p.Detail = message
+	switch message := e.Message.(type) {
+	case nil, error: // an error's text is for the log, too
+	case string:
+		if message != http.StatusText(p.Status) {
+			p.Detail = message
+		}
+	default:
+		p.Extensions = map[string]any{"message": message}
 	}
 	return p
 }

@@ -1,4 +1,4 @@
-// Package shop is the business behind the two quickstarts: look-ups that take
+// Package shop is the business behind the quickstarts: look-ups that take
 // their time and can fail. It knows nothing of HTTP. What answer its errors
 // come to is for the programs to say, and that is what they are about.
 //

@@ -1,4 +1,4 @@
-// Package shoptest is the test of both quickstarts: what a shop answers does
+// Package shoptest is the test of the quickstarts: what a shop answers does
 // not depend on its router.
 package shoptest
 
