@@ -16,12 +16,13 @@ golangci    = $$(GOWORK=off go -C internal/tools/golangci tool -n golangci-lint)
 
 FUZZTIME ?= 10s
 BENCH    ?= .
+ROWS     ?=
 
 # The steps of make test, in this order: the quick ones speak first. They run
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck race alone
 
-.PHONY: help test $(STEPS) alloc lint bench fuzz cover guarantees
+.PHONY: help test $(STEPS) alloc lint bench benchmarks long fuzz cover guarantees
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -62,8 +63,16 @@ alloc: ## only the allocation gates
 lint: ## golangci-lint over all modules, see .golangci.yml
 	@$(golangci) run $(PACKAGES)
 
-bench: ## all benchmarks (BENCH=regexp)
+# Its peers are in a module of their own. A benchmark that does less work than
+# its peers would win, so first the test that it does.
+bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
+	@cd internal/bench; export GOWORK=off; go vet .; go test . >&2; go run . -row '$(ROWS)'
+
+benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work
+
+long: ## the tests with their full numbers: minutes, not seconds
+	@CRECHE_LONG=1 go test -timeout=60m work
 
 fuzz: ## every fuzz target for a short time each (FUZZTIME=10s)
 	@grep -rhoE --include='*_test.go' '^func Fuzz\w+' . >/dev/null || { echo "no fuzz targets"; exit 0; }; \
