@@ -366,3 +366,25 @@ func TestReportsNameTheTask(t *testing.T) {
 		}
 	})
 }
+
+// R6: a Goexit's report has the stack, as a panic's has.
+func TestReportsOfAGoexitHaveTheStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			nursery.From(r.Context()).Go(leave, nursery.Name("leaver"))
+		})))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		stack := ""
+		for _, r := range seen.reports() {
+			for _, attr := range r.LogAttrs() {
+				if attr.Key == "stack" {
+					stack += attr.Value.String()
+				}
+			}
+		}
+		if !strings.HasPrefix(stack, "github.com/creche-go/creche_test.leave(...)") {
+			t.Errorf("got stack %q, want it to begin where Goexit was called", stack)
+		}
+	})
+}

@@ -30,6 +30,7 @@ type Failure struct {
 	// Index is the task's place in the order of starting, from 1; 0 is the
 	// body, and -1 the end of the parent context.
 	Index int
+	exit  *stack // where the task called Goexit
 }
 
 // BySpawn returns the failures in the order in which their tasks were

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"runtime"
-	"strings"
 )
 
 // PanicError is a panic that a nursery caught: it is what the join raises in
@@ -22,7 +20,7 @@ type PanicError struct {
 	Value  any    // what panic was called with
 	Task   string // the task's name, if it has one
 	Others error  // what else failed in the same nursery, or nil
-	stack  []uintptr
+	stack  stack
 	alone  *PanicError // this one without Others
 }
 
@@ -42,11 +40,7 @@ func (n *Nursery) panicked(index uint32, task string, v any) failure {
 			return f
 		}
 	}
-	// Program counters cost a thirtieth of what debug.Stack does; they are
-	// made readable when somebody prints them.
-	var pcs [64]uintptr
-	depth := runtime.Callers(3, pcs[:])
-	f.Err = &PanicError{Value: v, Task: task, stack: append([]uintptr(nil), pcs[:depth]...)}
+	f.Err = &PanicError{Value: v, Task: task, stack: callers()}
 	f.fresh = true
 	return f
 }
@@ -162,21 +156,7 @@ func (p *PanicError) Unwrap() []error {
 // Stack returns the stack of the goroutine that panicked, from where it did,
 // in the format of [runtime/debug.Stack]. It is made when asked for, which
 // takes some ten microseconds.
-func (p *PanicError) Stack() string {
-	var b strings.Builder
-	frames := runtime.CallersFrames(p.stack)
-	panicking := true // still in the machinery above the panic
-	for {
-		frame, more := frames.Next()
-		if !panicking {
-			fmt.Fprintf(&b, "%s(...)\n\t%s:%d\n", frame.Function, frame.File, frame.Line)
-		}
-		panicking = panicking && frame.Function != "runtime.gopanic"
-		if !more {
-			return b.String()
-		}
-	}
-}
+func (p *PanicError) Stack() string { return p.stack.below("runtime.gopanic") }
 
 // LogValue implements [slog.LogValuer]: value, task and stack.
 func (p *PanicError) LogValue() slog.Value {

@@ -13,7 +13,7 @@ type Report struct {
 }
 
 // LogAttrs returns the report as attributes for [log/slog]: the nursery, the
-// task, the error and, of a panic, the stack.
+// task, the error and, of a panic or a Goexit, the stack.
 func (r Report) LogAttrs() []slog.Attr {
 	attrs := make([]slog.Attr, 0, 4)
 	if r.Nursery != "" {
@@ -25,6 +25,8 @@ func (r Report) LogAttrs() []slog.Attr {
 	attrs = append(attrs, slog.String("error", headline(r.Err)))
 	if p, ok := r.Err.(*PanicError); ok && p != nil {
 		attrs = append(attrs, slog.String("stack", p.Stack()))
+	} else if r.exit != nil {
+		attrs = append(attrs, slog.String("stack", r.exit.below("runtime.Goexit")))
 	}
 	return attrs
 }

@@ -126,7 +126,7 @@ func (t *task) step(next **task) {
 			return
 		}
 		if v := recover(); v == nil {
-			t.fails(ErrGoexit, next)
+			t.exits(next)
 		} else if t.n.cfg.onPanic == CrashOnPanic {
 			panic(v)
 		} else {
@@ -152,6 +152,15 @@ func (t *task) fails(err error, next **task) {
 	f := t.failure(err)
 	f.critical = t.critical
 	t.n.settle(f)
+}
+
+// exits is fails for a Goexit. It keeps the stack, which is still there.
+//
+//go:noinline
+func (t *task) exits(next **task) {
+	f, where := t.failure(ErrGoexit), callers()
+	f.exit = &where
+	t.end(f, next)
 }
 
 func (t *task) failure(err error) failure {
