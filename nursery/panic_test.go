@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -387,3 +388,21 @@ func (e *fickle) Unwrap() (errs []error) {
 	errs, e.errs = e.errs, nil
 	return errs
 }
+
+// N9: not even a logger that panics ends the process.
+func TestALoggerMayPanic(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(broken{slog.DiscardHandler}))
+	err := nursery.Run(t.Context(), starts(func(context.Context) error { panic("boom") }),
+		nursery.OnPanic(nursery.ReturnPanics))
+	if p, ok := err.(*nursery.PanicError); !ok || p.Value != "boom" {
+		t.Errorf("got %v, want the task's panic", err)
+	}
+}
+
+type broken struct{ slog.Handler }
+
+func (broken) Enabled(context.Context, slog.Level) bool { return true }
+
+func (broken) Handle(context.Context, slog.Record) error { panic("the log is broken") }

@@ -54,8 +54,15 @@ func (n *Nursery) report(f Failure) {
 	r := Report{Nursery: n.cfg.name, Failure: f}
 	observe := n.observer()
 	if observe == nil || !n.guard("Observe", func() { observe(ctx, r) }) {
-		slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...)
+		logged(func() { slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...) })
 	}
+}
+
+// logged calls log, which calls the default logger's handler. There is nobody
+// left to tell if that panics, and the process must not end for it.
+func logged(log func()) {
+	defer func() { _ = recover() }()
+	log()
 }
 
 // Kind says what is reported in a word: panic or failure.
@@ -72,7 +79,7 @@ func (r Report) Kind() string {
 func (n *Nursery) guard(option string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			slog.Error("nursery: panic in the function of "+option, "panic", v)
+			logged(func() { slog.Error("nursery: panic in the function of "+option, "panic", v) })
 		}
 	}()
 	f()
