@@ -115,11 +115,7 @@ func (s *server) stopBackground(hurry context.Context, due *deadlines) {
 	a := s.app
 	a.life.endBackground()
 	a.background.Drain(-1)
-	joined := make(chan struct{})
-	s.tasks.Go(func(context.Context) error {
-		defer close(joined)
-		return together(a.background.Join(), a.requests.Join())
-	})
+	joined := s.joining(func() error { return together(a.background.Join(), a.requests.Join()) })
 	if waitFor(hurry, due.background, joined) {
 		return
 	}
@@ -130,6 +126,17 @@ func (s *server) stopBackground(hurry context.Context, due *deadlines) {
 	waitFor(context.Background(), due.abandoned, joined)
 }
 
+// joining joins in a task, because a join cannot be given up, and returns what
+// is closed when it is over.
+func (s *server) joining(join func() error) <-chan struct{} {
+	joined := make(chan struct{})
+	s.tasks.Go(func(context.Context) error {
+		defer close(joined)
+		return join()
+	})
+	return joined
+}
+
 // unwind ends an application whose start failed: background tasks that it was
 // given before are cancelled and joined. It returns failed, or the cause of a
 // Stop that came before, with what was left unfinished.
@@ -138,11 +145,7 @@ func (a *App) unwind(failed error) error {
 	s.tasks.Open(context.Background(), nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
 	a.life.endBackground()
 	a.background.Cancel(ErrShutdown)
-	joined := make(chan struct{})
-	s.tasks.Go(func(context.Context) error {
-		defer close(joined)
-		return a.background.Join()
-	})
+	joined := s.joining(a.background.Join)
 	cause := together(a.life.end(nil), failed)
 	waitFor(context.Background(), time.Now().Add(orDefault(a.options.Stopping.Abandoned, defaultStopping.Abandoned)), joined)
 	if left := s.unfinished(); left != nil {

@@ -49,9 +49,7 @@ func (n *Nursery) exit() {
 	n.cancel(n.cancelledBy("the body", ErrGoexit))
 	n.wait()
 	n.close()
-	for _, f := range n.failures() {
-		n.reportNews(f)
-	}
+	n.reportFailures()
 }
 
 // Fail files err as a failure of the body of a nursery opened with

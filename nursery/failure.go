@@ -12,6 +12,14 @@ type failure struct {
 	critical bool
 }
 
+// exited returns f, the failure of a task that called Goexit, with the stack of
+// that. It must be called while the deferred functions run: then it is there.
+func exited(f failure) failure {
+	where := callers()
+	f.exit = &where
+	return f
+}
+
 // settle files what a task or the body ended with: nothing, an echo of the
 // cancellation, or a failure.
 func (n *Nursery) settle(f failure) {

@@ -7,7 +7,6 @@ type line struct {
 	running int
 	waiting ring
 	outside []outsider // Go calls that wait for room in a bounded queue
-	dropped int
 }
 
 // outsider is a Go call that waits for room in the queue. taken is closed
@@ -30,7 +29,6 @@ func (n *Nursery) queueUp(t *task, wait bool) error {
 		spawn(t)
 		return nil
 	case n.cancelled.Load() != nil: // dropQueued may be over
-		l.dropped++
 		n.mu.Unlock()
 		n.drop(t)
 		if wait {
@@ -86,7 +84,6 @@ func (n *Nursery) dropQueued() {
 	l := &n.rarely().line
 	waiting, outside := l.waiting, l.outside
 	l.waiting, l.outside = ring{}, nil
-	l.dropped += waiting.count + len(outside)
 	n.mu.Unlock()
 	for waiting.count > 0 {
 		n.drop(waiting.pop())

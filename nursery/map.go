@@ -96,7 +96,7 @@ func (b *batch) work() {
 		if v := recover(); v != nil {
 			n.settle(n.panicked(uint32(i+1), "", v))
 		} else {
-			n.settle(itemFailure(i, ErrGoexit))
+			n.settle(exited(itemFailure(i, ErrGoexit)))
 		}
 	}()
 	for i = b.take(); i >= 0; i = b.take() {

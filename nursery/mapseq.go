@@ -156,9 +156,3 @@ func (n *Nursery) raiseOrReport() {
 	}
 	n.reportFailures()
 }
-
-func (n *Nursery) reportFailures() {
-	for _, f := range n.failures() {
-		n.reportNews(f)
-	}
-}

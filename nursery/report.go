@@ -48,6 +48,13 @@ func (n *Nursery) reportNews(f failure) {
 	n.report(f.Failure)
 }
 
+// reportFailures reports what failed where there is nobody to return it to.
+func (n *Nursery) reportFailures() {
+	for _, f := range n.failures() {
+		n.reportNews(f)
+	}
+}
+
 // report hands f to the nearest observer, or logs it.
 func (n *Nursery) report(f Failure) {
 	ctx := (*scope)(n)

@@ -11,10 +11,10 @@ import (
 // readable when somebody prints them.
 type stack []uintptr
 
-// callers returns the stack above the caller of its caller.
+// callers returns the stack from the caller of its caller on.
 func callers() stack {
 	var pcs [64]uintptr
-	depth := runtime.Callers(4, pcs[:])
+	depth := runtime.Callers(3, pcs[:])
 	return append(stack(nil), pcs[:depth]...)
 }
 

@@ -154,13 +154,11 @@ func (t *task) fails(err error, next **task) {
 	t.n.settle(f)
 }
 
-// exits is fails for a Goexit. It keeps the stack, which is still there.
+// exits is fails for a Goexit.
 //
 //go:noinline
 func (t *task) exits(next **task) {
-	f, where := t.failure(ErrGoexit), callers()
-	f.exit = &where
-	t.end(f, next)
+	t.end(exited(t.failure(ErrGoexit)), next)
 }
 
 func (t *task) failure(err error) failure {
