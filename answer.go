@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -14,7 +15,7 @@ var errNoAnswer = errors.New("creche: the rule's handler returned nil without wr
 // answer has the rules answer err in place of the response that was held, and
 // reports what they leave over.
 func (x *Exchange) answer(err error) {
-	s := &answering{x: x, err: err}
+	s := &answering{x: x, err: err, completing: completing(x.w.Header())}
 	s.finish(x.search().Each(err, x.rules.Load(), s.try))
 }
 
@@ -23,8 +24,11 @@ type answering struct {
 	x      *Exchange
 	err    error
 	chosen errorhandlers.Answer
-	given  bool  // chosen was the last word
-	failed error // what chosen failed with when it was too late for another
+	given  bool // chosen was the last word
+	// completing are the headers, of those set when the request failed, without
+	// which answers of some statuses would be incomplete.
+	completing http.Header
+	failed     error // what chosen failed with when it was too late for another
 }
 
 // try runs a. What it returns is for [errorhandlers.Search.Each]: nil ends the
@@ -37,6 +41,7 @@ func (s *answering) try(a errorhandlers.Answer) error {
 		}
 	}()
 	s.x.discard()
+	s.complete(a)
 	failed := s.x.try(a)
 	returned = true
 	if failed != nil && failed != http.ErrAbortHandler && s.x.state == open && !s.x.clientGone() {
@@ -44,6 +49,20 @@ func (s *answering) try(a errorhandlers.Answer) error {
 	}
 	s.chosen, s.given, s.failed = a, true, failed
 	return nil
+}
+
+// complete puts back the header that the answer to a failure would be
+// incomplete without.
+func (s *answering) complete(a errorhandlers.Answer) {
+	if len(s.completing) == 0 {
+		return
+	}
+	if a.Rule != nil { // the status is that of what the rule was handed
+		a = s.x.ruleless(a.Err)
+	}
+	if key := completes(a.Status); s.completing[key] != nil {
+		s.x.w.Header()[key] = slices.Clone(s.completing[key])
+	}
 }
 
 // finish reports what is left over and sends the answer or, if there is none,
@@ -109,10 +128,13 @@ func (x *Exchange) search() errorhandlers.Search {
 		return ok || router.Accept(answer)
 	}
 	s.Status = func(err error) (int, bool) {
-		if status, ok := router.StatusOf(err); ok || x.app.options.StatusOf == nil {
-			return status, ok
+		switch p := router.ProblemOf(err); {
+		case p != nil:
+			return p.Status, true
+		case x.app.options.StatusOf != nil:
+			return x.app.options.StatusOf(err)
 		}
-		return x.app.options.StatusOf(err)
+		return 0, false
 	}
 	return s
 }
@@ -137,10 +159,33 @@ func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
 		}
 	}
 	if a.Rule == nil {
-		a.Problem().ServeHTTP(x.Writer(), r)
+		x.Problem(a).ServeHTTP(x.Writer(), r)
 		return nil
 	}
 	return a.Rule.Answer().(errorhandlers.Handler)(x.Writer(), r, a.Err)
+}
+
+// Problem returns the default answer that a stands for: what the router says
+// of an error of its own or [errorhandlers.Answer.Problem]. It must not be
+// changed. It is part of the kit for authors of adapters.
+func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
+	if a.Leaf != nil && x.router != nil {
+		if p := x.router.ProblemOf(a.Err); p != nil && p.Status == a.Status {
+			return p
+		}
+	}
+	return a.Problem()
+}
+
+// Default returns the answer to err where there are no rules. It is part of
+// the kit for authors of adapters.
+func (x *Exchange) Default(err error) *errorhandlers.Problem { return x.Problem(x.ruleless(err)) }
+
+func (x *Exchange) ruleless(err error) errorhandlers.Answer {
+	search := x.search()
+	search.Accept = func(any) bool { return false }
+	a, _ := search.First(err, nil)
+	return a
 }
 
 // Resolve returns what err comes to where no handler can run, as on a
@@ -163,5 +208,5 @@ func (x *Exchange) Resolve(err error) *errorhandlers.Problem {
 	if chosen.Leaf == nil {
 		return nil
 	}
-	return chosen.Problem()
+	return x.Problem(chosen)
 }

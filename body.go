@@ -47,7 +47,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := outer.Body.Read(p)
 	if err != nil && err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
-		b.slow.Store(true)
+		b.marks.Or(slowBody)
 		err = &errorhandlers.BodyTimeoutError{Err: err}
 	}
 	return n, err

@@ -24,18 +24,23 @@ type Exchange struct {
 	ctx     context.Context // of the request before ours
 	w       http.ResponseWriter
 	held    *held
-	state   state
 	// What a handler that net/http's TimeoutHandler has left behind may still
 	// ask for is atomic.
 	outer atomic.Pointer[http.Request] // nil once the exchange has ended
 	rules atomic.Pointer[errorhandlers.Frame]
-	slow  atomic.Bool // the time to send the body is over
-	// exitAnswered: an exchange inside has answered the handler's Goexit.
-	exitAnswered atomic.Bool
+	filed atomic.Pointer[filed]
+	marks atomic.Uint32 // slowBody and exitAnswered
+	state state         // beside marks, for an exchange fills its size class
 	// request is the copy that handlers get, in the same allocation as the
 	// nursery that is its context.
 	request http.Request
 }
+
+// What an exchange is marked with.
+const (
+	slowBody     = 1 << iota // the time to send the body is over
+	exitAnswered             // an exchange inside has answered the handler's Goexit
+)
 
 // Through returns middleware like [App.Middleware] for a router that needs
 // more. It is part of the kit for authors of adapters.
@@ -131,7 +136,7 @@ func (x *Exchange) call(next http.Handler) {
 // server's goroutine away before it can finish the response, so that has to
 // be sent from here. (HTTP/2 resets the stream all the same.)
 func (x *Exchange) exited() {
-	if !x.exitAnswered.Load() {
+	if x.marks.Load()&exitAnswered == 0 {
 		x.nursery.Fail(nursery.ErrGoexit)
 	}
 	x.settle(x.nursery.Join())
@@ -141,7 +146,7 @@ func (x *Exchange) exited() {
 // passExit lets a Goexit go on after it was answered.
 func (x *Exchange) passExit() {
 	if outer := ExchangeOf(x.ctx); outer != nil {
-		outer.exitAnswered.Store(true) // it comes by there next
+		outer.marks.Or(exitAnswered) // it comes by there next
 		return
 	}
 	if x.state == committed {
@@ -211,6 +216,41 @@ func (x *Exchange) Push(set *errorhandlers.Set) {
 // several errors none is lost. A nil err does nothing. After the exchange has
 // ended err is reported.
 func (x *Exchange) Fail(err error) { x.nursery.Fail(err) }
+
+// FailOnce is [Exchange.Fail] for routers whose middleware hands an error to
+// the router's error handler and returns it as well, some of it twice: it does
+// nothing if the failure is one that FailOnce was given before, also after the
+// exchange has ended. It is the same failure if one of the errors is in the
+// chain of the other, or if neither can be compared and they are deeply equal;
+// one that is joined with others is not. A failure costs an allocation.
+func (x *Exchange) FailOnce(err error) {
+	note := &filed{err: err}
+	for err != nil {
+		note.before = x.filed.Load()
+		if note.before.has(err) {
+			return
+		}
+		if x.filed.CompareAndSwap(note.before, note) {
+			x.Fail(err)
+			return
+		}
+	}
+}
+
+// filed is a list of errors that never changes, but is added to.
+type filed struct {
+	err    error
+	before *filed
+}
+
+func (f *filed) has(err error) bool {
+	for ; f != nil; f = f.before {
+		if inChain(err, f.err) || inChain(f.err, err) {
+			return true
+		}
+	}
+	return false
+}
 
 func (x *Exchange) scope() context.Context { return x.request.Context() }
 

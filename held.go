@@ -163,6 +163,37 @@ func (x *Exchange) discard() {
 	before.restore(x.w.Header())
 }
 
+// completes names the header without which an answer of the status would be
+// incomplete (RFC 9110, sections 11.6.1, 10.2.1, 11.7.1 and 10.2.3), or returns
+// "". It is about the resource or the server, not about the response that is
+// discarded, and whoever refuses a request sets it before saying so.
+func completes(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "Www-Authenticate"
+	case http.StatusMethodNotAllowed:
+		return "Allow"
+	case http.StatusProxyAuthRequired:
+		return "Proxy-Authenticate"
+	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return "Retry-After"
+	}
+	return ""
+}
+
+// completing returns what is set in header of those that [completes] names.
+func completing(header http.Header) (set http.Header) {
+	for _, key := range []string{"Www-Authenticate", "Allow", "Proxy-Authenticate", "Retry-After"} {
+		if values := header[key]; len(values) > 0 {
+			if set == nil {
+				set = make(http.Header)
+			}
+			set[key] = slices.Clone(values)
+		}
+	}
+	return set
+}
+
 // keepMiddlewares has the headers that middleware inside the exchange has set
 // (for CORS, say) survive a discard. It is called when the handler is, with the
 // writer that the handler gets: if that does not lead to ours, as in net/http's
@@ -197,25 +228,13 @@ func (x *Exchange) isUnder(w http.ResponseWriter) bool {
 	}
 }
 
-// Keep sets a header of the response that survives when the response is
-// discarded for an error answer: a 405's Allow is about the resource, not the
-// response. It is for adapters, and must be called by the handler's goroutine.
-func (x *Exchange) Keep(key string, values ...string) {
-	if x.state != open {
-		return
-	}
-	key = http.CanonicalHeaderKey(key)
-	x.hold().opening.set(key, values)
-	x.w.Header()[key] = slices.Clone(values)
-}
-
-// Held returns status, header and body of the response while it is held back,
-// and a status of 0 when nothing has been written or it has left. They must
-// not be changed, and not be kept. It is for adapters whose router answers by
+// Held returns status and body of the response while it is held back, and a
+// status of 0 when nothing has been written or it has left. The body must not
+// be changed, and not be kept. It is for adapters whose router answers by
 // itself.
-func (x *Exchange) Held() (status int, header http.Header, body []byte) {
+func (x *Exchange) Held() (status int, body []byte) {
 	if x.state != open || x.held == nil {
-		return 0, nil, nil
+		return 0, nil
 	}
-	return x.held.status, x.w.Header(), x.held.body
+	return x.held.status, x.held.body
 }

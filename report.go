@@ -130,8 +130,15 @@ func inChain(leaf, err error) (is bool) {
 	return false
 }
 
+// same is == also for errors that cannot be compared, such as slices.
 func same(a, b error) bool {
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+	if reflect.TypeOf(a) != reflect.TypeOf(b) {
+		return false
+	}
+	if reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() {
+		return a == b
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // observeOthers leaves the panics of error handlers to be reported together

@@ -17,17 +17,18 @@ type Router interface {
 	// cannot be copied. It is called while the request is being handled, by
 	// any goroutine.
 	Detach(ctx context.Context) context.Context
-	// StatusOf finds the status that an error type of the router carries. It
-	// looks at err alone, not at what err wraps.
-	StatusOf(err error) (status int, ok bool)
+	// ProblemOf returns what an error type of the router is answered with when
+	// no rule answers it, or nil for what is none. It looks at err alone, not
+	// at what err wraps.
+	ProblemOf(err error) *errorhandlers.Problem
 	// Accept reports whether a rule's answer is a handler in the router's own
 	// shape, made by the adapter with [errorhandlers.NewRule].
 	Accept(answer any) bool
 	// Answer answers a request that failed: it is offered every answer and
 	// leaves those it returns false for to the exchange, which knows
-	// [errorhandlers.Handler] and the default answers. Those it accepted it
-	// has to take. R is the exchange's request with a context that has not
-	// ended.
+	// [errorhandlers.Handler] and the default answers, [Exchange.Problem].
+	// Those it accepted it has to take. R is the exchange's request with a
+	// context that has not ended.
 	Answer(x *Exchange, r *http.Request, a errorhandlers.Answer) (handled bool, err error)
 }
 
@@ -37,8 +38,8 @@ type PlainRouter struct{}
 // Detach returns ctx.
 func (PlainRouter) Detach(ctx context.Context) context.Context { return ctx }
 
-// StatusOf knows no errors.
-func (PlainRouter) StatusOf(error) (status int, ok bool) { return 0, false }
+// ProblemOf knows no errors.
+func (PlainRouter) ProblemOf(error) *errorhandlers.Problem { return nil }
 
 // Accept accepts nothing.
 func (PlainRouter) Accept(any) bool { return false }

@@ -52,7 +52,7 @@ func (x *Exchange) handOver(err error) {
 // been cancelled by a failure before the client left, so its own cause is not
 // enough.
 func (x *Exchange) clientGone() bool {
-	return x.ctx.Err() != nil && !x.slow.Load() && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+	return x.ctx.Err() != nil && x.marks.Load()&slowBody == 0 && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // abort ends the connection, so that nobody takes what was sent of the

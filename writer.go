@@ -204,11 +204,19 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(w.w, src)
 }
 
-// Push is HTTP/2's server push.
+// Push is HTTP/2's server push. What has it may be under writers that do not.
 func (w http2Writer) Push(target string, opts *http.PushOptions) error {
-	p, ok := w.w.(http.Pusher)
-	if !ok || w.state == closed {
+	if w.state == closed {
 		return http.ErrNotSupported
 	}
-	return p.Push(target, opts)
+	for under := w.w; ; {
+		switch v := under.(type) {
+		case http.Pusher:
+			return v.Push(target, opts)
+		case interface{ Unwrap() http.ResponseWriter }:
+			under = v.Unwrap()
+		default:
+			return http.ErrNotSupported
+		}
+	}
 }

@@ -3,6 +3,7 @@ package errorhandlers_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -181,6 +182,18 @@ func TestProblemHeaders(t *testing.T) { // E6, E7
 
 // A problem written twice, as by middleware that calls the error handler
 // twice, says everything once.
+func TestHeaderOfAProblemWithoutItsBody(t *testing.T) { // E6, E7
+	p := &errorhandlers.Problem{Status: 503, Header: http.Header{
+		"Retry-After": {"7"}, "Link": {"a\r\nEvil: yes", "b"}, "Bad Name": {"x"}, "Content-Type": {"text/html"},
+	}}
+	got := http.Header{"Retry-After": {"1"}, "Kept": {"x"}}
+	p.SetHeader(got)
+	want := http.Header{"Retry-After": {"7"}, "Link": {"a  Evil: yes", "b"}, "Kept": {"x"}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestProblemTwiceOnTheSameHeader(t *testing.T) {
 	p := &errorhandlers.Problem{Status: 503, Header: http.Header{"Retry-After": {"2"}}}
 	w := httptest.NewRecorder()

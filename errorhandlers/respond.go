@@ -44,7 +44,7 @@ func (p *Problem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, name := range aboutBody {
 		h.Del(name)
 	}
-	p.addHeader(h)
+	p.SetHeader(h)
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -59,8 +59,10 @@ func (p *Problem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// addHeader sets the problem's own headers, those that can be sent.
-func (p *Problem) addHeader(h http.Header) {
+// SetHeader sets the problem's own headers in h, those that can be sent, as
+// [Problem.ServeHTTP] does. It is for those who write the rest of the answer
+// themselves.
+func (p *Problem) SetHeader(h http.Header) {
 	for name, values := range p.Header {
 		if !isToken(name) {
 			continue

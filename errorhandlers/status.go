@@ -102,10 +102,20 @@ func foreignStatus(link error, foreign func(error) (int, bool)) (status int) {
 			status = 0
 		}
 	}()
-	if code, ok := foreign(link); ok {
-		return validStatus(code)
+	code, ok := foreign(link)
+	if !ok || code == http.StatusBadRequest && unread(errors.Unwrap(link)) {
+		return 0
 	}
-	return 0
+	return validStatus(code)
+}
+
+// unread reports whether err is of a body that could not be read to its end. A
+// binder's 400 for that says less than the error of reading, which is left to
+// speak for itself.
+func unread(err error) bool {
+	var tooLarge *http.MaxBytesError
+	var slow *BodyTimeoutError
+	return errors.As(err, &tooLarge) || errors.As(err, &slow)
 }
 
 func validStatus(status int) int {

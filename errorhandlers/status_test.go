@@ -102,6 +102,10 @@ func TestForeignStatusIsOptIn(t *testing.T) { // E6
 		{"a status that is no error's", trusting, foreign{200}, "plain 500"},
 		{"ours comes first", trusting, both{}, "own 418"},
 		{"a panic is no status", errorhandlers.Search{Status: func(error) (int, bool) { panic("no") }}, foreign{404}, "plain 500"},
+		{"a binder's 400 gives way to the body's size", trusting, bound{foreign{400}, &http.MaxBytesError{Limit: 1}}, "own 413"},
+		{"and to its being slow", trusting, bound{foreign{400}, &errorhandlers.BodyTimeoutError{}}, "own 408"},
+		{"but to nothing else", trusting, bound{foreign{400}, errOther}, "own 400"},
+		{"and no other status does", trusting, bound{foreign{422}, &http.MaxBytesError{Limit: 1}}, "own 422"},
 		{"a router's own", errorhandlers.Search{Status: func(err error) (int, bool) { return 410, err == errOther }}, &upstream{errOther}, "own 410"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -111,6 +115,14 @@ func TestForeignStatusIsOptIn(t *testing.T) { // E6
 		})
 	}
 }
+
+// bound is the error of a binder.
+type bound struct {
+	foreign
+	err error
+}
+
+func (e bound) Unwrap() error { return e.err }
 
 // both carries a status in our way and in that of others.
 type both struct{ teapot }

@@ -126,7 +126,7 @@ func replacesOwn(a *adapter) {
 	inside(a, func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		x := creche.ExchangeOf(r.Context())
-		if status, _, _ := x.Held(); status == http.StatusNotFound {
+		if status, _ := x.Held(); status == http.StatusNotFound {
 			x.Fail(&errorhandlers.Problem{Status: status})
 		}
 	})
@@ -229,9 +229,7 @@ func tellsAll(a *adapter) {
 
 func tellsInHeader(a *adapter) {
 	failing(a, func(_ http.ResponseWriter, r *http.Request, _ func() error, err error) {
-		x := creche.ExchangeOf(r.Context())
-		x.Keep("X-Error", err.Error())
-		x.Fail(err)
+		creche.ExchangeOf(r.Context()).Fail(&errorhandlers.Problem{Status: 500, Header: http.Header{"X-Error": {err.Error()}}})
 	})
 }
 

@@ -142,12 +142,11 @@ func sound() *adapter {
 		group: func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler {
 			return app.Errors(rules...)
 		},
-		refuse: func(_ http.ResponseWriter, r *http.Request, status int, allow string) {
-			x := creche.ExchangeOf(r.Context())
+		refuse: func(w http.ResponseWriter, r *http.Request, status int, allow string) {
 			if allow != "" {
-				x.Keep("Allow", allow)
+				w.Header().Set("Allow", allow)
 			}
-			x.Fail(&errorhandlers.Problem{Status: status})
+			creche.ExchangeOf(r.Context()).Fail(&errorhandlers.Problem{Status: status})
 		},
 	}
 }

@@ -61,9 +61,10 @@ func notFound(http.ResponseWriter, *http.Request) error {
 	return &errorhandlers.Problem{Status: http.StatusNotFound}
 }
 
-func methodNotAllowed(_ http.ResponseWriter, r *http.Request) error {
+// methodNotAllowed sets the header that no 405 is complete without.
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	if allowed := allowedMethods(r); allowed != nil {
-		creche.ExchangeOf(r.Context()).Keep("Allow", strings.Join(allowed, ", "))
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
 	}
 	return &errorhandlers.Problem{Status: http.StatusMethodNotAllowed}
 }

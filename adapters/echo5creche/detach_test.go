@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 
@@ -59,7 +60,7 @@ func TestDetachedValuesOutsideOfAnyDetach(t *testing.T) {
 }
 
 func TestDetachRefusesAContext(t *testing.T) {
-	c := echo.New().NewContext(nil, nil)
+	c := echo.New().NewContext(httptest.NewRequest("GET", "/", nil), nil)
 	c.Set("me", c)
 	panics(t, "echo5creche: Detach: the value of me is an *echo.Context", func() { echo5creche.Detach(c, "me") })
 }

@@ -23,8 +23,8 @@ func TestMisusePanics(t *testing.T) {
 		want string
 		call func()
 	}{
-		{"a nil Echo", "echo5creche: Use: nil Echo", func() { echo5creche.Use(nil, app) }},
-		{"a nil app", "echo5creche: Use: nil app", func() { echo5creche.Use(echo.New(), nil) }},
+		{"a nil Echo", "echo5creche: Use: nil Echo or app", func() { echo5creche.Use(nil, app) }},
+		{"a nil app", "echo5creche: Use: nil Echo or app", func() { echo5creche.Use(echo.New(), nil) }},
 		{"Use for the second time", "echo5creche: Use: called for this Echo before", func() { echo5creche.Use(e, app) }},
 		{"group rules of a nil app", "echo5creche: Errors: nil app", func() { echo5creche.Errors(nil) }},
 	} {

@@ -9,13 +9,11 @@
 //	admin := e.Group("/admin", echocreche.Errors(app, adminRules...))
 //	err := app.ListenAndServe(ctx, ":8080", e)
 //
-// Middleware that comes before [Use] is outside: it sees the final status and
-// size in c.Response(), and the headers it sets are part of every answer. That
-// is the place for loggers, request ids, CORS and security headers. Middleware
-// after Use is inside: what it sets and writes is part of the response that is
-// held back, and is discarded with it when the request fails. That is the
-// place for compression, body limits and authentication. Compression works
-// outside as well, but there it is given error answers to compress, too.
+// Middleware before [Use] is outside: it finds in c.Response() what has left,
+// and its headers are part of every answer. Loggers, request ids and CORS
+// belong there. What middleware after Use sets and writes is held back, and
+// discarded when the request fails: the place for compression, body limits and
+// authentication. Compression outside is given error answers to compress, too.
 //
 // A background task must not be given an echo.Context, which echo hands to
 // another request as soon as this one is answered: see [Detach].
@@ -23,9 +21,12 @@ package echocreche
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
@@ -34,37 +35,34 @@ import (
 )
 
 // Use makes the exchanges of app middleware of e, and has the errors of
-// handlers and middleware, and echo's own 404 and 405, answered by the error
-// rules.
+// handlers and middleware, and echo's own 404 and 405, answered by the rules.
+// The middleware joins the request's tasks, answers and returns nil.
 //
-// E.HTTPErrorHandler is wrapped. Foreign middleware that calls it for an error
-// and returns the error as well fails the request once, and nothing is written
-// before the request's tasks are joined. Errors from outside of the middleware,
-// those of Pre among them, are answered by the rules too or, if the response
-// has left, reported. A handler of the application's own, whether it was set
-// before Use or is set after, keeps the answers that were its own: where no
-// rule is for an error, it gets what is or wraps an [*echo.HTTPError], as the
-// bare HTTPError, and whatever would be the plain 500. Echo's default handler
-// gives way to problem details.
+// E.HTTPErrorHandler is wrapped. An error that middleware hands to it and
+// returns as well is one failure. Errors from outside of the middleware, those
+// of Pre among them, are answered too or, if the response has left, reported.
+// A handler of the application's own, set before Use or after, gives every
+// answer that no rule gives. It gets an [*echo.HTTPError] and whatever would be
+// the plain 500 as they are; for what else carries a status an HTTPError of it,
+// with the error as Internal, once the answer's headers are set. Echo's default
+// handler gives way to problem details.
 //
-// The middleware joins the request's tasks, answers and returns nil. Use on an
-// Echo for the second time panics, and so does a nil e or app.
+// Use on an Echo for the second time panics, and so does a nil e or app.
 func Use(e *echo.Echo, app *creche.App) {
-	if e == nil {
-		panic("echocreche: Use: nil Echo")
+	if e == nil || app == nil {
+		panic("echocreche: Use: nil Echo or app")
 	}
-	if app == nil {
-		panic("echocreche: Use: nil app")
-	}
-	if isOurs(e.HTTPErrorHandler) {
+	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echocreche: Use: called for this Echo before")
 	}
 	a := &adapter{app: app}
 	if isOwn(e.HTTPErrorHandler, e) {
-		a.wrapped = e.HTTPErrorHandler
+		a.own = e.HTTPErrorHandler
 	}
-	e.Use(a.middleware)
 	e.HTTPErrorHandler = a.handleError
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return serve(app, c, next) }
+	})
 }
 
 // Errors returns middleware that adds rules for the handlers inside it, as for
@@ -82,171 +80,313 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 				x.Push(set)
 				return next(c)
 			}
-			serve(app, c, func(c echo.Context) error {
+			return serve(app, c, func(c echo.Context) error {
 				exchangeOf(c).Push(set)
 				return next(c)
 			})
-			return nil
 		}
 	}
 }
 
-// adapter is what Use makes for an Echo.
-type adapter struct {
-	app     *creche.App
-	wrapped echo.HTTPErrorHandler // the application's own, or nil
-}
-
-func (a *adapter) middleware(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		serve(a.app, c, next)
-		return nil
-	}
-}
-
 // request is one request on its way through the middleware: the router of its
-// exchange and the handler that the exchange calls, in one allocation.
+// exchange and the handler that this calls, in one allocation.
 type request struct {
 	creche.PlainRouter
 	x     *creche.Exchange
 	c     echo.Context
 	next  echo.HandlerFunc
-	outer *echo.Response // for what leaves the exchange
-	inner echo.Response  // for what handlers write
+	inner echo.Response // for what handlers write
 
-	answer *errorhandlers.Answer // that is being given, or nil
-	failed error                 // what its handler gave to the HTTPErrorHandler
+	answering bool
+	asked     *errorhandlers.Problem // what the HTTPErrorHandler is asked for, or nil
+	handed    error                  // what it was given for that
+	failed    error                  // what it was given by a rule's handler
 }
 
 // serve takes a request through an exchange that calls next. It has to be
-// called in the frame of echo's ServeHTTP, which lets go of c when it returns.
-// (In version 4 it drops c at a panic, in 5 it does not.)
-func serve(app *creche.App, c echo.Context, next echo.HandlerFunc) {
-	q := &request{c: c, next: next, outer: c.Response()}
-	defer q.restore(c.Request())
-	app.Exchange((*response)(q), c.Request(), q, q)
+// called in the frame of echo's ServeHTTP, which takes c back at its end.
+func serve(app *creche.App, c echo.Context, next echo.HandlerFunc) error {
+	q := &request{c: c, next: next}
+	defer q.show(c.Request(), c.Response())
+	app.Exchange(response{c.Response()}, c.Request(), q, q)
+	return nil
 }
 
-func (q *request) restore(r *http.Request) {
+func (q *request) show(r *http.Request, w *echo.Response) {
 	q.c.SetRequest(r)
-	q.c.SetResponse(q.outer)
+	q.c.SetResponse(w)
 }
 
-// ServeHTTP calls the handler with a Response of its own. Echo's stays what it
-// was: it is told of what leaves, when it leaves, so that outer middleware
-// finds the truth in it.
+// ServeHTTP calls the handler with a Response of its own: echo's is told what
+// leaves, when it leaves, so that outer middleware finds the truth in it.
 func (q *request) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.x = creche.ExchangeOf(r.Context())
 	q.inner = *echo.NewResponse(w, q.c.Echo())
 	q.inner.Status = http.StatusOK
-	q.c.SetRequest(r)
-	q.c.SetResponse(&q.inner)
+	q.show(r, &q.inner)
 	if err := q.next(q.c); err != nil {
 		q.fail(err) //nolint:contextcheck // the exchange has its own
 	}
 }
 
-// fail files err as a failure of the exchange, unless it has been. It is that
-// of the request also where another was opened inside: middleware may have left
-// the request of one that has ended in the Context.
+// fail fails the request, also where another exchange was opened inside: the
+// Context may still have the request of one that has ended.
 func (q *request) fail(err error) {
-	if filed(q.c, err) {
-		return
-	}
-	if key := keptWith(err); key != "" {
-		if values := q.c.Response().Header().Values(key); len(values) > 0 {
-			q.x.Keep(key, values...)
-		}
-	}
-	q.x.Fail(err)
+	q.c.Set(lastKey, q.x)
+	q.x.FailOnce(err)
+}
+
+// lastKey finds the exchange that was last told of an error.
+const lastKey = "github.com/creche-go/creche/adapters/echocreche"
+
+// adapter is what Use makes for an Echo.
+type adapter struct {
+	app *creche.App
+	own echo.HTTPErrorHandler // that was there before, or nil
 }
 
 // handleError is the HTTPErrorHandler.
 func (a *adapter) handleError(err error, c echo.Context) {
-	q := requestOf(c)
-	switch {
+	switch q := requestOf(c); {
 	case err == nil:
 	case q == nil:
 		a.handleOutside(err, c)
-	case q.answer == nil:
+	case !q.answering:
 		q.fail(err)
-	case q.answer.Rule != nil: // its handler might as well have returned err
+	case q.asked == nil: // the handler of a rule might as well have returned err
 		q.failed = err
-	case a.wrapped != nil:
-		a.wrapped(err, c)
+	case a.own != nil:
+		a.own(err, c)
 	default:
-		problem(*q.answer).ServeHTTP(c.Response(), c.Request())
+		if !reflect.ValueOf(err).Comparable() || err != q.handed { // by who wraps us
+			q.asked = q.x.Default(err)
+		}
+		q.asked.ServeHTTP(c.Response(), c.Request())
 	}
 }
 
-// handleOutside answers an error of middleware outside of ours, for which the
-// exchange is opened now.
+// handleOutside deals with an error of middleware outside of ours. Once the
+// response has left it is reported, by an exchange that has ended.
 func (a *adapter) handleOutside(err error, c echo.Context) {
-	if _, recovered := err.(*nursery.PanicError); recovered {
-		// Bare it would be raised again by an application with Repanic.
-		err = fmt.Errorf("echocreche: recovered: %w", err)
-	}
 	if !c.Response().Committed {
-		serve(a.app, c, func(echo.Context) error { return err })
+		if _, recovered := err.(*nursery.PanicError); recovered { // and not for Repanic
+			err = fmt.Errorf("echocreche: recovered: %w", err)
+		}
+		_ = serve(a.app, c, func(echo.Context) error { return err })
 		return
 	}
-	serve(a.app, c, func(c echo.Context) error {
-		if !filed(c, err) {
-			exchangeOf(c).Report(err)
-		}
-		return nil
-	})
+	if c.Get(lastKey) == nil {
+		_ = serve(a.app, c, func(c echo.Context) error {
+			c.Set(lastKey, exchangeOf(c))
+			return nil
+		})
+	}
+	c.Get(lastKey).(*creche.Exchange).FailOnce(err)
 }
 
-func exchangeOf(c echo.Context) *creche.Exchange {
-	return creche.ExchangeOf(c.Request().Context())
-}
+func exchangeOf(c echo.Context) *creche.Exchange { return creche.ExchangeOf(c.Request().Context()) }
 
 // requestOf returns the request that c is inside of, or nil. Two contexts
 // cannot be compared for that: an application may have wrapped one.
 func requestOf(c echo.Context) *request {
-	x := exchangeOf(c)
-	if x == nil {
-		return nil
+	if x := exchangeOf(c); x != nil {
+		if q, ok := x.Router().(*request); ok && q.c.Echo() == c.Echo() {
+			return q
+		}
 	}
-	q, ok := x.Router().(*request)
-	if !ok || q.c.Echo() != c.Echo() { // an Echo mounted in something of ours
-		return nil
-	}
-	return q
+	return nil
 }
 
-// response is a request seen as the writer under its exchange: echo's
-// Response, which keeps the books.
-type response request
+// Accept takes the rules made here.
+func (*request) Accept(answer any) bool {
+	_, ok := answer.(Handler)
+	return ok
+}
 
-func (w *response) Header() http.Header         { return w.outer.Header() }
-func (w *response) Write(p []byte) (int, error) { return w.outer.Write(p) }
-func (w *response) Unwrap() http.ResponseWriter { return w.outer }
+// ProblemOf has the message of an HTTPError as detail or, if it is no text, as
+// an extension. That of a 5xx, and the text of an error, are for the log.
+func (*request) ProblemOf(err error) *errorhandlers.Problem {
+	e := httpError(err)
+	if e == nil {
+		return nil
+	}
+	p := &errorhandlers.Problem{Status: e.Code, Err: err}
+	if p.Status >= http.StatusInternalServerError || e.Message == http.StatusText(p.Status) {
+		return p
+	}
+	switch message := e.Message.(type) {
+	case nil, error:
+	case string:
+		p.Detail = message
+	default:
+		p.Extensions = map[string]any{"message": message}
+	}
+	return p
+}
+
+// httpError returns the HTTPError that err itself is, or nil. One that wraps
+// another gives way to it, as in echo's own handler.
+func httpError(err error) *echo.HTTPError {
+	if b, ok := err.(*echo.BindingError); ok && b != nil {
+		err = b.HTTPError
+	}
+	e, _ := err.(*echo.HTTPError)
+	if e != nil {
+		if inner, ok := e.Internal.(*echo.HTTPError); ok && inner != nil {
+			return inner
+		}
+	}
+	return e
+}
+
+// Answer gives all answers, through a Response that is as new: the Committed
+// of one that was written to says nothing about what has left. The functions
+// registered with Before run for this answer, as they would without us.
+func (q *request) Answer(x *creche.Exchange, r *http.Request, a errorhandlers.Answer) (handled bool, err error) {
+	defer q.show(q.c.Request(), q.c.Response())
+	defer func() { q.answering, q.asked = false, nil }()
+	fresh := q.inner
+	fresh.Writer, fresh.Status, fresh.Size, fresh.Committed = x.Writer(), http.StatusOK, 0, false
+	q.show(r, &fresh)
+	q.answering, q.failed = true, nil
+	if a.Rule == nil {
+		q.giveDefault(a, x.Problem(a))
+		return true, nil
+	}
+	if h, ok := a.Rule.Answer().(Handler); ok {
+		err = h(q.c, a.Err)
+	} else {
+		err = a.Rule.Answer().(errorhandlers.Handler)(&fresh, r, a.Err)
+	}
+	return true, cmp.Or(err, q.failed)
+}
+
+// giveDefault asks for the HTTPErrorHandler, which may have been set since Use.
+// What it is given that is not echo's own is made so, with the answer's headers
+// set.
+func (q *request) giveDefault(a errorhandlers.Answer, p *errorhandlers.Problem) {
+	h := q.c.Echo().HTTPErrorHandler
+	if !isOwn(h, q.c.Echo()) {
+		p.ServeHTTP(q.c.Response(), q.c.Request())
+		return
+	}
+	q.asked, q.handed = p, a.Err
+	if _, is := a.Err.(*echo.HTTPError); !is && a.Leaf != nil {
+		p.SetHeader(q.c.Response().Header())
+		text := cmp.Or(p.Detail, p.Title, http.StatusText(p.HTTPStatus()))
+		q.handed = &echo.HTTPError{Code: p.HTTPStatus(), Message: text, Internal: a.Err}
+	}
+	h(q.handed, q.c)
+}
+
+// isOwn reports whether h is neither nil nor echo's default.
+func isOwn(h echo.HTTPErrorHandler, e *echo.Echo) bool {
+	return h != nil && !sameFunc(h, e.DefaultHTTPErrorHandler)
+}
+
+// sameFunc reports whether two methods are the same, of whatever receiver.
+func sameFunc(f, g echo.HTTPErrorHandler) bool {
+	return reflect.ValueOf(f).Pointer() == reflect.ValueOf(g).Pointer()
+}
+
+// response is the writer under an exchange: echo's, which keeps the books.
+type response struct{ *echo.Response }
 
 // WriteHeader writes informational responses around echo's Response, which
 // would take the first for the final one.
-func (w *response) WriteHeader(status int) {
+func (w response) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		w.outer.Writer.WriteHeader(status)
+		w.Writer.WriteHeader(status)
 		return
 	}
-	w.outer.WriteHeader(status)
+	w.Response.WriteHeader(status)
 }
 
 // Hijack marks the response as committed, which echo does not.
-func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := w.outer.Hijack()
-	if err == nil {
-		w.outer.Committed = true
-	}
+func (w response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := w.Response.Hijack()
+	w.Committed = w.Committed || err == nil
 	return conn, rw, err
 }
 
-// Push is HTTP/2's server push.
-func (w *response) Push(target string, opts *http.PushOptions) error {
-	if p, ok := w.outer.Writer.(http.Pusher); ok {
-		return p.Push(target, opts)
+// Handler is the handler of a rule in echo's shape. It writes to a response
+// that is as new, whatever was written before; the context of its request is
+// not the one that the failure cancelled. What it returns, or gives to the
+// HTTPErrorHandler, is a failure of the handler.
+type Handler func(c echo.Context, err error) error
+
+// On is [errorhandlers.On] in echo's shape: see [Handler].
+func On[E error](h func(c echo.Context, err E) error) errorhandlers.Rule {
+	if h == nil {
+		return rule(errorhandlers.TypeKey[E](), nil)
 	}
-	return http.ErrNotSupported
+	return rule(errorhandlers.TypeKey[E](), func(c echo.Context, err error) error { return h(c, err.(E)) })
 }
+
+// OnIs is [errorhandlers.OnIs] in echo's shape.
+func OnIs(target error, h Handler) errorhandlers.Rule { return rule(errorhandlers.IsKey(target), h) }
+
+// OnStatus is [errorhandlers.OnStatus] in echo's shape. The Code of an
+// [*echo.HTTPError] is such a status.
+func OnStatus(status int, h Handler) errorhandlers.Rule {
+	return rule(errorhandlers.StatusKey(status), h)
+}
+
+// OnStatusClass is [errorhandlers.OnStatusClass] in echo's shape.
+func OnStatusClass(class int, h Handler) errorhandlers.Rule {
+	return rule(errorhandlers.ClassKey(class), h)
+}
+
+// OnMatch is [errorhandlers.OnMatch] in echo's shape.
+func OnMatch(is func(error) bool, h Handler) errorhandlers.Rule {
+	return rule(errorhandlers.MatchKey(is), h)
+}
+
+// OnGroup is [errorhandlers.OnGroup] in echo's shape.
+func OnGroup(h Handler) errorhandlers.Rule { return rule(errorhandlers.GroupKey(), h) }
+
+// OnAny is [errorhandlers.OnAny] in echo's shape.
+func OnAny(h Handler) errorhandlers.Rule { return rule(errorhandlers.AnyKey(), h) }
+
+func rule(key errorhandlers.Key, h Handler) errorhandlers.Rule {
+	return errorhandlers.NewRule(key, h, 2)
+}
+
+// Detach returns the context of c's request with a copy of the path parameters
+// and of the values that c.Get returns for keys, which [Param] and [Value] read
+// after c has been recycled:
+//
+//	creche.Go(echocreche.Detach(c, "user"), "send mail", sendMail)
+//
+// The values themselves are not copied: what they point to must not be tied to
+// the request. One that is an echo.Context panics. Like c, Detach is for the
+// handler's goroutine.
+func Detach(c echo.Context, keys ...string) context.Context {
+	ctx := c.Request().Context()
+	for _, name := range c.ParamNames() {
+		ctx = context.WithValue(ctx, paramKey(name), c.Param(name))
+	}
+	for _, key := range keys {
+		value := c.Get(key)
+		if _, is := value.(echo.Context); is {
+			panic("echocreche: Detach: the value of " + key + " is an echo.Context")
+		}
+		ctx = context.WithValue(ctx, valueKey(key), value)
+	}
+	return ctx
+}
+
+// Value returns what [Detach] found for key, or nil if key was not among the
+// keys or there is no Detach above ctx.
+func Value(ctx context.Context, key string) any { return ctx.Value(valueKey(key)) }
+
+// Param returns the path parameter that c.Param did when [Detach] was called,
+// or "" if there is none or no Detach above ctx.
+func Param(ctx context.Context, name string) string {
+	value, _ := ctx.Value(paramKey(name)).(string)
+	return value
+}
+
+type paramKey string
+
+type valueKey string

@@ -1,6 +1,7 @@
 package echocreche_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/echocreche"
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 )
@@ -18,24 +20,16 @@ type slice []string
 
 func (s slice) Error() string { return fmt.Sprint([]string(s)) }
 
-// failing is what middleware of others does with errors: each does it again.
+// failing is middleware that handles an error again. What else it may do is
+// for the suite of package adaptertest.
 var failing = []struct {
 	name string
 	mw   echo.MiddlewareFunc
 }{
-	{"nothing", func(next echo.HandlerFunc) echo.HandlerFunc { return next }},
 	{"a body dump", middleware.BodyDump(func(echo.Context, []byte, []byte) {})},
 	{"a logger that handles errors", middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
 		HandleError: true, LogValuesFunc: func(echo.Context, middleware.RequestLoggerValues) error { return nil },
 	})},
-	{"an error handled and swallowed", func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if err := next(c); err != nil {
-				c.Error(err)
-			}
-			return nil
-		}
-	}},
 	{"an error handled twice and wrapped", func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			err := next(c)
@@ -45,12 +39,6 @@ var failing = []struct {
 			c.Error(err)
 			c.Error(err)
 			return fmt.Errorf("wrapped: %w", err)
-		}
-	}},
-	{"no error handled", func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			c.Error(nil)
-			return next(c)
 		}
 	}},
 }
@@ -93,19 +81,6 @@ func TestAnErrorThatIsHandledTwiceFailsOnce(t *testing.T) {
 	}
 }
 
-// N3
-func TestSeveralErrorsHandledAreSeveralFailures(t *testing.T) {
-	app, told := newApp(onSoldOut(http.StatusConflict))
-	e := echo.New()
-	echocreche.Use(e, app)
-	e.GET("/", func(c echo.Context) error {
-		c.Error(errPlain)
-		return errors.Join(errPlain, &soldOut{"tea"})
-	})
-	checkAnswer(t, do(e, "GET", "/", ""), http.StatusConflict, "no tea")
-	told.check(t, errPlain, errPlain)
-}
-
 // R9
 func TestErrorsFromOutsideMeetTheRules(t *testing.T) {
 	fails := func(echo.HandlerFunc) echo.HandlerFunc {
@@ -129,9 +104,9 @@ func TestErrorsFromOutsideMeetTheRules(t *testing.T) {
 	}{
 		{"of Pre", func(e *echo.Echo, use func()) { use(); e.Pre(fails) }, ok, http.StatusConflict, "no tea", nil},
 		{"of middleware before Use", func(e *echo.Echo, use func()) { e.Use(fails); use() }, ok, http.StatusConflict, "no tea", nil},
-		{"of such that others handle twice", func(e *echo.Echo, use func()) { e.Use(failing[4].mw, failing[1].mw, fails); use() }, ok, http.StatusConflict, "no tea", nil},
+		{"of such that others handle twice", func(e *echo.Echo, use func()) { e.Use(failing[2].mw, failing[0].mw, fails); use() }, ok, http.StatusConflict, "no tea", nil},
 		{"after a response has left, it is reported", func(e *echo.Echo, use func()) { e.Use(late); use() }, ok, http.StatusOK, "ok", []error{errPlain}},
-		{"after it has left, and handled twice", func(e *echo.Echo, use func()) { e.Use(failing[1].mw, late); use() }, ok, http.StatusOK, "ok", []error{errPlain}},
+		{"after it has left, and handled twice", func(e *echo.Echo, use func()) { e.Use(failing[0].mw, late); use() }, ok, http.StatusOK, "ok", []error{errPlain}},
 		{"after nothing was written, it is answered", func(e *echo.Echo, use func()) { e.Use(late); use() }, silent, http.StatusInternalServerError, problem500, []error{errPlain}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,33 +165,58 @@ var notFound = echo.NewHTTPError(http.StatusNotFound, "nowhere")
 
 // owned is what an HTTPErrorHandler of the application's own is given.
 var owned = []struct {
-	name string
-	err  error
-	got  error // what the handler is given, or nil
-	body string
-	told []error
+	name   string
+	err    error
+	asIs   bool // it is given the bare error, and otherwise an HTTPError around it
+	status int  // that the error has for echo, or 0
+	text   string
+	header string // Retry-After of the answer, or Connection
+	told   []error
 }{
-	{"has what is an HTTPError", notFound, notFound, "own", nil},
-	{"has a wrapped one bare", fmt.Errorf("wrapped: %w", notFound), notFound, "own", nil},
-	{"has a joined one bare", errors.Join(errPlain, notFound), notFound, "own", []error{errPlain}},
-	{"has what would be the plain 500, bare", errPlain, errPlain, "own", []error{errPlain}},
-	{"has no problem", &errorhandlers.Problem{Status: http.StatusConflict}, nil, problem409, nil},
-	{"has nothing that carries a status of ours", teapot{}, nil, `{"title":"I'm a teapot","status":418}` + "\n", nil},
-	{"has nothing that has a rule", &soldOut{"tea"}, nil, "no tea", nil},
+	{"an HTTPError", notFound, true, 404, "Not Found", "", nil},
+	{"a wrapped HTTPError, bare", fmt.Errorf("wrapped: %w", notFound), true, 404, "Not Found", "", nil},
+	{"a joined HTTPError, bare", errors.Join(errPlain, notFound), true, 404, "Not Found", "", []error{errPlain}},
+	{"an error of the binder's", echo.NewBindingError("id", nil, "no number", errPlain), false, 400, "no number", "", nil},
+	{"what would be the plain 500", errPlain, true, 0, "", "", []error{errPlain}},
+	{"a problem", limited, false, 429, "slowly", "7", nil},
+	{"a wrapped problem", fmt.Errorf("secret: %w", limited), false, 429, "slowly", "7", nil},
+	{"a problem without a text", &errorhandlers.Problem{Status: 409}, false, 409, "Conflict", "", nil},
+	{"a problem with a title", &errorhandlers.Problem{Status: 409, Title: "Sold out"}, false, 409, "Sold out", "", nil},
+	{"a carrier of a status", teapot{}, false, 418, "I'm a teapot", "", nil},
+	{"a body that is too large", &http.MaxBytesError{Limit: 1}, false, 413, "Request Entity Too Large", "close", nil},
+	{"a body that comes too slowly", &errorhandlers.BodyTimeoutError{}, false, 408, "Request Timeout", "close", nil},
+	{"a deadline", context.DeadlineExceeded, false, 503, "Service Unavailable", "", nil},
+	{"draining", errorhandlers.ErrDraining, false, 503, "Service Unavailable", "2", nil},
+	{"a full nursery", nursery.ErrFull, false, 503, "Service Unavailable", "2", nil},
+}
+
+var limited = &errorhandlers.Problem{
+	Status: 429, Detail: "slowly", Header: http.Header{"Retry-After": {"7"}}, Err: errPlain,
 }
 
 // E6
-func TestAnErrorHandlerOfTheApplicationsOwn(t *testing.T) {
+func TestAnErrorHandlerOfTheApplicationsOwnGivesEveryAnswerThatNoRuleGives(t *testing.T) {
 	for _, tt := range owned {
 		for _, set := range settings {
 			t.Run(tt.name+", "+set.name, func(t *testing.T) {
-				var got []error
+				calls := 0
 				app, told := newApp(onSoldOut(http.StatusConflict))
 				e := echo.New()
 				set.up(e, func() { echocreche.Use(e, app) }, func(err error, c echo.Context) {
-					got = append(got, err)
+					calls++
 					if c.Response().Committed {
 						t.Error("Committed: got true, want a response as new")
+					}
+					var he *echo.HTTPError
+					_ = errors.As(err, &he)
+					switch {
+					case tt.asIs && !isLink(tt.err, err):
+						t.Errorf("the handler: got %v, want %v itself", err, tt.err)
+					case !tt.asIs && (error(he) != err || !errors.Is(tt.err, errors.Unwrap(err)) || he.Message != tt.text):
+						t.Errorf("the handler: got %v, want an HTTPError with the text %q around %v", err, tt.text, tt.err)
+					}
+					if got := codeOf(err); got != tt.status {
+						t.Errorf("status of what the handler got: got %d, want %d", got, tt.status)
 					}
 					_ = c.String(http.StatusTeapot, "own")
 				})
@@ -224,15 +224,73 @@ func TestAnErrorHandlerOfTheApplicationsOwn(t *testing.T) {
 					_ = c.String(http.StatusCreated, "made")
 					return tt.err
 				})
-				if w := do(e, "GET", "/", ""); w.Body.String() != tt.body {
-					t.Errorf("body: got %q, want %q", w.Body, tt.body)
-				}
-				if (tt.got == nil) != (len(got) == 0) || len(got) > 1 || len(got) == 1 && got[0] != tt.got {
-					t.Errorf("the handler's errors: got %q, want %v alone", got, tt.got)
+				w := do(e, "GET", "/", "")
+				checkAnswer(t, w, http.StatusTeapot, "own")
+				if got := w.Header().Get("Retry-After") + w.Header().Get("Connection"); got != tt.header || calls != 1 {
+					t.Errorf("got %d calls and the header %q, want 1 and %q", calls, got, tt.header)
 				}
 				told.check(t, tt.told...)
 			})
 		}
+	}
+}
+
+// isLink reports whether link is err, wrapped in it or joined.
+func isLink(err, link error) bool { return err == link || errors.Is(err, link) }
+
+func codeOf(err error) int {
+	if he, ok := err.(*echo.HTTPError); ok {
+		return he.Code
+	}
+	return 0
+}
+
+// E1, R9
+func TestAnErrorHandlerOfTheApplicationsOwnIsNotAskedWhereARuleAnswers(t *testing.T) {
+	app, told := newApp(onSoldOut(http.StatusConflict))
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) { t.Errorf("the handler: got %v, want no call", err) }
+	echocreche.Use(e, app)
+	e.GET("/", func(echo.Context) error { return &soldOut{"tea"} })
+	checkAnswer(t, do(e, "GET", "/", ""), http.StatusConflict, "no tea")
+	told.check(t)
+}
+
+// E6
+func TestWhoWrapsOursMayHaveAnotherErrorAnswered(t *testing.T) {
+	app, told := newApp()
+	e := echo.New()
+	echocreche.Use(e, app)
+	ours := e.HTTPErrorHandler
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if errors.Is(err, errPlain) {
+			err = echo.NewHTTPError(http.StatusNotFound, "nowhere").SetInternal(err)
+		}
+		ours(err, c)
+	}
+	e.GET("/plain", func(echo.Context) error { return errPlain })
+	e.GET("/problem", func(echo.Context) error {
+		return &errorhandlers.Problem{Status: 409, Extensions: map[string]any{"sku": "tea"}}
+	})
+	e.GET("/slice", func(echo.Context) error { return slice{"tea"} })
+	checkAnswer(t, do(e, "GET", "/plain", ""), 404, `{"title":"Not Found","status":404,"detail":"nowhere"}`+"\n")
+	told.check(t, errPlain)
+	checkAnswer(t, do(e, "GET", "/problem", ""), 409, `{"title":"Conflict","status":409,"sku":"tea"}`+"\n")
+	checkAnswer(t, do(e, "GET", "/slice", ""), 500, problem500)
+}
+
+// E6
+func TestEchosDefaultErrorHandlerGivesWay(t *testing.T) {
+	for _, set := range settings[:2] {
+		t.Run(set.name, func(t *testing.T) {
+			app, told := newApp()
+			e := echo.New()
+			e.Debug = true
+			set.up(e, func() { echocreche.Use(e, app) }, e.DefaultHTTPErrorHandler)
+			e.GET("/", func(echo.Context) error { return errPlain })
+			checkAnswer(t, do(e, "GET", "/", ""), 500, problem500)
+			told.check(t, errPlain)
+		})
 	}
 }
 

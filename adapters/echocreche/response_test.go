@@ -39,14 +39,6 @@ var leaving = []struct {
 	committed bool
 }{
 	{"a response", func(c echo.Context) error { return c.String(http.StatusCreated, "made") }, 201, 4, true},
-	{"a response that was not held", func(c echo.Context) error { return c.String(http.StatusCreated, strings.Repeat("x", 5000)) }, 201, 5000, true},
-	{"no content", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, 204, 0, true},
-	{"nothing", func(echo.Context) error { return nil }, 200, 0, false},
-	{"an error", func(echo.Context) error { return &soldOut{"tea"} }, 409, 6, true},
-	{"an error after a response was written", func(c echo.Context) error {
-		_ = c.String(http.StatusCreated, "made")
-		return &soldOut{"tea"}
-	}, 409, 6, true},
 	{"a task that fails late", func(c echo.Context) error {
 		nursery.From(c.Request().Context()).Go(func(context.Context) error { return &soldOut{"tea"} })
 		return c.String(http.StatusCreated, "made")

@@ -23,8 +23,8 @@ func TestMisusePanics(t *testing.T) {
 		want string
 		call func()
 	}{
-		{"a nil Echo", "echocreche: Use: nil Echo", func() { echocreche.Use(nil, app) }},
-		{"a nil app", "echocreche: Use: nil app", func() { echocreche.Use(echo.New(), nil) }},
+		{"a nil Echo", "echocreche: Use: nil Echo or app", func() { echocreche.Use(nil, app) }},
+		{"a nil app", "echocreche: Use: nil Echo or app", func() { echocreche.Use(echo.New(), nil) }},
 		{"Use for the second time", "echocreche: Use: called for this Echo before", func() { echocreche.Use(e, app) }},
 		{"group rules of a nil app", "echocreche: Errors: nil app", func() { echocreche.Errors(nil) }},
 	} {

@@ -41,11 +41,9 @@ func Wrap(mux *http.ServeMux, app *creche.App) http.Handler {
 // the mux's shows in what it says: a handler may have asked a mux inside and
 // then written a page of its own.
 func refuse(x *creche.Exchange) {
-	switch status, header, body := x.Held(); {
-	case status == http.StatusNotFound && string(body) == "404 page not found\n":
-		x.Fail(&errorhandlers.Problem{Status: status})
-	case status == http.StatusMethodNotAllowed && string(body) == "Method Not Allowed\n":
-		x.Keep("Allow", header["Allow"]...)
+	switch status, body := x.Held(); {
+	case status == http.StatusNotFound && string(body) == "404 page not found\n",
+		status == http.StatusMethodNotAllowed && string(body) == "Method Not Allowed\n":
 		x.Fail(&errorhandlers.Problem{Status: status})
 	}
 }
