@@ -21,9 +21,35 @@ type Adapter struct {
 	// sends with it, and what it costs, is compared with this. The handlers
 	// get the same [Params], and the errors that they return here are nil.
 	Bare func(routes []Route) http.Handler
+	// HandOver, for a router that has an error handler which middleware calls,
+	// returns a router like that of Build, with middleware of the router's own
+	// kind between the adapter's and the routes: it calls hand with each error
+	// that the rest returns and with the router's error handler, and returns
+	// what hand does. Nil means that the router has no such error handler.
+	HandOver func(app *creche.App, root Group, hand Hand) http.Handler
+	// Watch, for a router that has a view of the response of its own, returns a
+	// router like that of Build, with middleware of the router's own kind before
+	// the adapter's: it calls seen when the rest has returned or panicked. Nil
+	// means that the router has no such view.
+	Watch func(app *creche.App, root Group, seen func(View)) http.Handler
 	// Allocs is how many allocations more than the router alone a request that
 	// starts no task may cost. 0 means 1, which is what an exchange costs.
 	Allocs int
+}
+
+// A Hand deals with an error as middleware of other people's does: it may give
+// handle, the router's error handler, any error, at any time before it returns.
+type Hand func(err error, handle func(error)) error
+
+// A View is what a router tells its middleware of a response.
+type View struct {
+	// Status is that of the response, if it is Committed.
+	Status int
+	// Size is how many bytes of the body have left.
+	Size int64
+	// Committed is false if the router knows of nothing that has left: then the
+	// server sends an empty 200.
+	Committed bool
 }
 
 // A Group is a group of routes: a Route, Group or Mount of chi, a Group of

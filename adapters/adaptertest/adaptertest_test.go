@@ -3,6 +3,7 @@ package adaptertest_test
 import (
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -130,5 +131,31 @@ func TestDocumentationIsATest(t *testing.T) {
 	}
 	if len(rest) > 1 {
 		t.Errorf("not shown: got %q, want nothing", rest)
+	}
+}
+
+// TestCasesThatDoNotApply runs the suite in a process of its own and looks for
+// the names of the cases for which an adapter has no hook.
+func TestCasesThatDoNotApply(t *testing.T) {
+	if os.Getenv("ADAPTERTEST_BARE") != "" {
+		a := sound().tested()
+		adaptertest.Run(t, adaptertest.Adapter{Build: a.Build, Bare: a.Bare})
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestCasesThatDoNotApply$/HTTP2")
+	cmd.Env = append(os.Environ(), "ADAPTERTEST_BARE=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("the suite: %v\n%s", err, out)
+	}
+	for name, lacks := range map[string]string{
+		"an error that middleware hands to the router's error handler": "does not apply: the Adapter has no HandOver",
+		"of an error that middleware hands over":                       "does not apply: the Adapter has no HandOver",
+		"what middleware outside finds in the router's view":           "does not apply: the Adapter has no Watch",
+	} {
+		skipped := "--- SKIP: TestCasesThatDoNotApply/HTTP2/" + strings.ReplaceAll(name, " ", "_")
+		if !strings.Contains(string(out), skipped) || !strings.Contains(string(out), lacks) {
+			t.Errorf("output: got %s, want %q and %q in it", out, skipped, lacks)
+		}
 	}
 }

@@ -239,6 +239,31 @@ func runsTwice(a *adapter) {
 	})
 }
 
+func failsAgain(a *adapter) {
+	a.central = func(r *http.Request, err error) { creche.ExchangeOf(r.Context()).Fail(err) }
+}
+
+func failsOnlyOnce(a *adapter) {
+	a.central = func(r *http.Request, err error) {
+		if r.Context().Err() == nil {
+			creche.ExchangeOf(r.Context()).Fail(err)
+		}
+	}
+}
+
+func showsInside(a *adapter) {
+	a.watch = func(a *adapter, mw func(http.Handler) http.Handler) {
+		inside(a, func(next http.Handler, w http.ResponseWriter, r *http.Request) { mw(next).ServeHTTP(w, r) })
+	}
+}
+
+func clearsHeader(a *adapter) {
+	failing(a, func(w http.ResponseWriter, r *http.Request, _ func() error, err error) {
+		clear(w.Header())
+		creche.ExchangeOf(r.Context()).Fail(err)
+	})
+}
+
 func hidesWriter(a *adapter) {
 	inside(a, func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(struct{ http.ResponseWriter }{w}, r)

@@ -129,6 +129,8 @@ type adapter struct {
 	handler func(adaptertest.Route) http.Handler
 	group   func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler
 	refuse  func(w http.ResponseWriter, r *http.Request, status int, allow string)
+	central func(r *http.Request, err error) // the router's error handler
+	watch   func(a *adapter, mw func(http.Handler) http.Handler)
 }
 
 // sound is the adapter when nothing is broken.
@@ -148,6 +150,11 @@ func sound() *adapter {
 			}
 			creche.ExchangeOf(r.Context()).Fail(&errorhandlers.Problem{Status: status})
 		},
+		central: func(r *http.Request, err error) { creche.ExchangeOf(r.Context()).FailOnce(err) },
+		watch: func(a *adapter, mw func(http.Handler) http.Handler) {
+			install := a.install
+			a.install = func(app *creche.App, rt *router) http.Handler { return mw(install(app, rt)) }
+		},
 	}
 }
 
@@ -163,14 +170,70 @@ func (detaching) Detach(ctx context.Context) context.Context {
 	return context.WithValue(ctx, valuesKey{}, &values{slices.Clone(v.names), slices.Clone(v.values)})
 }
 
+// A view is what the router knows of a response.
+type view struct {
+	http.ResponseWriter
+	seen adaptertest.View
+}
+
+func (v *view) Unwrap() http.ResponseWriter { return v.ResponseWriter }
+
+func (v *view) WriteHeader(status int) {
+	if status >= 200 {
+		v.seen.Status, v.seen.Committed = status, true
+	}
+	v.ResponseWriter.WriteHeader(status)
+}
+
+func (v *view) Write(p []byte) (int, error) {
+	if !v.seen.Committed {
+		v.WriteHeader(http.StatusOK)
+	}
+	n, err := v.ResponseWriter.Write(p)
+	v.seen.Size += int64(n)
+	return n, err
+}
+
+// watches is middleware that tells what the view is at the end.
+func watches(seen func(adaptertest.View)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			v := &view{ResponseWriter: w}
+			defer func() { seen(v.seen) }()
+			next.ServeHTTP(v, r)
+		})
+	}
+}
+
+// handing has the routes' errors go to hand, with the error handler of a.
+func (a adapter) handing(hand adaptertest.Hand) *adapter {
+	central := a.central
+	a.handler = func(route adaptertest.Route) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handle := func(err error) { central(r, err) }
+			if err := calls(route)(w, r); err != nil {
+				handle(hand(err, handle))
+			}
+		})
+	}
+	return &a
+}
+
+// watched has the view of responses told to seen.
+func (a adapter) watched(seen func(adaptertest.View)) *adapter {
+	a.watch(&a, watches(seen))
+	return &a
+}
+
 // tested hands a to the suite.
 func (a *adapter) tested() adaptertest.Adapter {
 	return adaptertest.Adapter{
-		Build: func(app *creche.App, root adaptertest.Group) http.Handler {
-			rt := newRouter()
-			rt.refuse = a.refuse
-			a.mount(app, rt, "", root, func(h http.Handler) http.Handler { return h })
-			return a.install(app, rt)
+		Build: a.build,
+		HandOver: func(app *creche.App, root adaptertest.Group, hand adaptertest.Hand) http.Handler {
+			return a.handing(hand).build(app, root)
+		},
+		Watch: func(app *creche.App, root adaptertest.Group, seen func(adaptertest.View)) http.Handler {
+			return a.watched(seen).build(app, root)
 		},
 		Bare: func(routes []adaptertest.Route) http.Handler {
 			rt := newRouter()
@@ -182,6 +245,13 @@ func (a *adapter) tested() adaptertest.Adapter {
 			return rt
 		},
 	}
+}
+
+func (a *adapter) build(app *creche.App, root adaptertest.Group) http.Handler {
+	rt := newRouter()
+	rt.refuse = a.refuse
+	a.mount(app, rt, "", root, func(h http.Handler) http.Handler { return h })
+	return a.install(app, rt)
 }
 
 func (a *adapter) mount(app *creche.App, rt *router, prefix string, g adaptertest.Group, rules func(http.Handler) http.Handler) {

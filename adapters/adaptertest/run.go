@@ -10,7 +10,8 @@ import (
 // subtest in a bubble of its own. It returns when all have ended, after about a
 // second, and some more under the race detector. Since it counts allocations,
 // no parallel test may run at the same time. A nil t, and an Adapter without
-// Build or Bare, panic.
+// Build or Bare, panic. A case for which a lacks an optional function is shown
+// as skipped, under its name, with what it lacks.
 func Run(t *testing.T, a Adapter) {
 	if t == nil {
 		panic("adaptertest: Run: nil t")
@@ -64,12 +65,17 @@ func (c check) title() string { return c.name + " (" + c.keeps + ")" }
 // inBubble runs the case in a bubble of its own.
 func (c check) inBubble(t *testing.T, a Adapter, protocol int) {
 	t.Helper()
+	var inside *testing.T
 	stuck := bubble(t, func(t *testing.T) {
 		t.Helper()
+		inside = t
 		c.against(t, a, protocol)
 	})
 	if stuck != nil {
 		t.Errorf("%v: something waits for what never happens", stuck)
+	}
+	if inside.Skipped() {
+		t.SkipNow() // which the bubble's test does not pass on
 	}
 }
 
@@ -88,7 +94,7 @@ var protocols = []struct {
 // cases returns all of them, in the order of a request's life.
 func cases() []check {
 	return slices.Concat(
-		joining(), failing(), matching(), rulehandlers(), scoped(), nesting(), answers(), refusals(),
+		joining(), failing(), matching(), rulehandlers(), scoped(), nesting(), answers(), refusals(), foreign(),
 		wire(), committing(), leaving(), ending(), bodies(), background(), crowd(), costs(),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/adaptertest"
@@ -16,11 +17,28 @@ func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
 
 // R12
 func TestConformance(t *testing.T) {
-	adaptertest.Run(t, adaptertest.Adapter{Build: build, Bare: bare})
+	adaptertest.Run(t, adaptertest.Adapter{Build: build, Bare: bare, Watch: watch})
 }
 
 func build(app *creche.App, root adaptertest.Group) http.Handler {
 	r := chi.NewRouter()
+	chicreche.Use(r, app)
+	mount(r, app, root)
+	return r
+}
+
+// watch has the view that chi's own middleware has, its logger's among them.
+func watch(app *creche.App, root adaptertest.Group, seen func(adaptertest.View)) http.Handler {
+	r := chi.NewRouter()
+	r.Use(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			view := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			defer func() {
+				seen(adaptertest.View{Status: view.Status(), Size: int64(view.BytesWritten()), Committed: view.Status() != 0})
+			}()
+			next.ServeHTTP(view, r)
+		})
+	})
 	chicreche.Use(r, app)
 	mount(r, app, root)
 	return r
