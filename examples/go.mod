@@ -9,6 +9,7 @@ require (
 	github.com/creche-go/creche/adapters/echocreche v0.1.0
 	github.com/creche-go/creche/websocket v0.1.0
 	github.com/go-chi/chi/v5 v5.5.0
+	github.com/julienschmidt/httprouter v1.3.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/labstack/echo/v5 v5.4.4
 )

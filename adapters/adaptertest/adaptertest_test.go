@@ -107,31 +107,41 @@ func TestNamesOfCases(t *testing.T) {
 	}
 }
 
-// The documentation shows what the adapter for net/http really is proven with.
+// The documentation shows what the adapter in the examples really is proven
+// with, from its first function to its last.
 func TestDocumentationIsATest(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := os.ReadFile(filepath.Join("..", "httpcreche", "conformance_test.go"))
+	code, err := os.ReadFile(filepath.Join("..", "..", "examples", "own-adapter", "adapter_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := string(code)
-	for line := range strings.Lines(string(doc)) {
-		shown, ok := strings.CutPrefix(line, "//\t")
-		if !ok {
-			continue
-		}
-		_, after, found := strings.Cut(rest, shown)
-		if !found {
-			t.Fatalf("%q: got no such line in its place in httpcreche's test, want it", shown)
-		}
-		rest = after
+	_, want, _ := strings.Cut(string(code), "func TestMain")
+	if got := block(string(doc), "func TestMain"); got != want {
+		t.Errorf("the documentation shows\n%s\nwant\n%s", got, want)
 	}
-	if len(rest) > 1 {
-		t.Errorf("not shown: got %q, want nothing", rest)
+	if lines := strings.Count(want, "\n"); lines > 45 {
+		t.Errorf("the example has %d lines, want it to be read at a glance", lines)
 	}
+}
+
+// block returns the rest of the code in doc that begins with begin.
+func block(doc, begin string) string {
+	_, rest, _ := strings.Cut(doc, "//\t"+begin)
+	var code strings.Builder
+	for line := range strings.Lines("//\t" + rest) {
+		text, shown := strings.CutPrefix(line, "//\t")
+		if !shown && line != "//\n" {
+			break
+		}
+		if !shown {
+			text = "\n"
+		}
+		code.WriteString(text)
+	}
+	return strings.TrimRight(code.String(), "\n") + "\n"
 }
 
 // TestCasesThatDoNotApply runs the suite in a process of its own and looks for

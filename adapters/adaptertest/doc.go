@@ -5,7 +5,8 @@
 //
 // Its nearest relative is [testing/slogtest]. An adapter is proven with one
 // function that builds a router with it, one that builds the router alone, and
-// a line that runs the suite. This is all of it for ServeMux:
+// a line that runs the suite. This is all of it for an adapter of your own: the
+// one for httprouter in examples/own-adapter.
 //
 //	func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
 //
@@ -14,39 +15,41 @@
 //	}
 //
 //	func build(app *creche.App, root adaptertest.Group) http.Handler {
-//		mux := http.NewServeMux()
-//		mount(mux, app, "", root)
-//		return httpcreche.Wrap(mux, app)
+//		r := httprouter.New()
+//		mount(r, app, "", root, func(h http.Handler) http.Handler { return h })
+//		return Wrap(r, app)
 //	}
 //
-//	func mount(mux *http.ServeMux, app *creche.App, prefix string, g adaptertest.Group) {
+//	func mount(r *httprouter.Router, app *creche.App, prefix string, g adaptertest.Group, rules func(http.Handler) http.Handler) {
 //		for _, route := range g.Routes {
-//			mux.Handle(route.Method+" "+prefix+route.Path, creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-//				return route.Handle(w, r, params(r))
-//			}))
+//			r.Handler(route.Method, pattern.Replace(prefix+route.Path), rules(creche.Handler(call(route))))
 //		}
 //		for _, sub := range g.Groups {
-//			inside := http.NewServeMux()
-//			mount(inside, app, prefix+sub.Prefix, sub)
-//			mux.Handle(prefix+sub.Prefix+"/", app.Errors(sub.Rules...)(inside))
+//			own := app.Errors(sub.Rules...)
+//			mount(r, app, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(own(h)) })
 //		}
-//	}
-//
-//	// params reads path parameters as users of ServeMux do.
-//	func params(r *http.Request) adaptertest.Params {
-//		kept := func(_ context.Context, name string) string { return r.PathValue(name) }
-//		return adaptertest.Params{Get: r.PathValue, Kept: kept}
 //	}
 //
 //	func bare(routes []adaptertest.Route) http.Handler {
-//		mux := http.NewServeMux()
+//		r := httprouter.New()
 //		for _, route := range routes {
-//			mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
-//				_ = route.Handle(w, r, params(r))
-//			})
+//			r.HandlerFunc(route.Method, pattern.Replace(route.Path), func(w http.ResponseWriter, r *http.Request) { _ = call(route)(w, r) })
 //		}
-//		return mux
+//		return r
 //	}
+//
+//	var pattern = strings.NewReplacer("{", ":", "}", "") // "/items/{id}" is "/items/:id"
+//
+//	func call(route adaptertest.Route) func(w http.ResponseWriter, r *http.Request) error {
+//		param := func(ctx context.Context, name string) string { return httprouter.ParamsFromContext(ctx).ByName(name) }
+//		return func(w http.ResponseWriter, r *http.Request) error {
+//			get := func(name string) string { return param(r.Context(), name) }
+//			return route.Handle(w, r, adaptertest.Params{Get: get, Kept: param})
+//		}
+//	}
+//
+// A router with an error handler that middleware calls, or with a view of the
+// response of its own, has a function more for each: see [Adapter].
 //
 // Each case is a subtest whose name says what is promised and under which
 // numbers of docs/guarantees.md. It runs in a bubble of [testing/synctest],
