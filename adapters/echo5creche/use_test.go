@@ -1,6 +1,7 @@
 package echo5creche_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -195,5 +196,49 @@ func TestAGroupWithItsOwnRules(t *testing.T) {
 	checkAnswer(t, do(e, "GET", "/", ""), http.StatusConflict, "no tea")
 	checkAnswer(t, do(e, "GET", "/group/", ""), http.StatusGone, "no tea")
 	checkAnswer(t, do(e, "GET", "/route", ""), http.StatusTeapot, "route")
+	told.check(t)
+}
+
+// R8: what a group makes of its errors by itself is an answer like any other,
+// but not the last word on a task that fails late.
+func TestAGroupWithAnErrorHandlerOfItsOwn(t *testing.T) {
+	app, told := newApp(onSoldOut(http.StatusConflict))
+	e := echo.New()
+	echo5creche.Use(e, app)
+	own := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			if err := next(c); err != nil {
+				return c.String(http.StatusTeapot, "the group's")
+			}
+			return nil
+		}
+	}
+	passes := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			err := next(c)
+			if err != nil {
+				_ = c.String(http.StatusTeapot, "the group's")
+				c.Echo().HTTPErrorHandler(c, err)
+			}
+			return err
+		}
+	}
+	fails := func(*echo.Context) error { return &soldOut{"tea"} }
+	late := func(c *echo.Context) error {
+		nursery.From(c.Request().Context()).Go(func(context.Context) error { return &soldOut{"tea"} })
+		return errPlain
+	}
+	group := e.Group("/own", own)
+	group.GET("/fails", fails)
+	group.GET("/late", late)
+	group.GET("/inner", fails, echo5creche.Errors(app, onSoldOut(http.StatusGone)))
+	e.Group("/passes", passes).GET("/fails", fails)
+	e.GET("/fails", fails)
+
+	checkAnswer(t, do(e, "GET", "/own/fails", ""), http.StatusTeapot, "the group's")
+	checkAnswer(t, do(e, "GET", "/own/inner", ""), http.StatusTeapot, "the group's")
+	checkAnswer(t, do(e, "GET", "/own/late", ""), http.StatusConflict, "no tea")
+	checkAnswer(t, do(e, "GET", "/passes/fails", ""), http.StatusConflict, "no tea")
+	checkAnswer(t, do(e, "GET", "/fails", ""), http.StatusConflict, "no tea")
 	told.check(t)
 }
