@@ -143,13 +143,15 @@ func (x *Exchange) search() errorhandlers.Search {
 // with it the context of the handler's request. What an error handler needs
 // is cancelled when the client leaves, not because something failed.
 func (x *Exchange) try(a errorhandlers.Answer) error {
-	return nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
-		err := x.run(a, x.request.WithContext(ctx))
-		if err == nil && x.state == open && !x.written() {
-			return errNoAnswer
-		}
-		return err
+	from := x.beginTry()
+	err := nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
+		return x.run(a, x.request.WithContext(ctx))
 	}, x.app.answering)
+	err = x.endTry(from, err)
+	if err == nil && x.state == open && !x.written() {
+		return errNoAnswer
+	}
+	return err
 }
 
 func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {

@@ -196,7 +196,9 @@ func (a *App) Errors(rules ...errorhandlers.Rule) func(http.Handler) http.Handle
 // when they are joined the rules answer. A response that h wrote before is
 // discarded if it is still held, and with it the headers that h set; those
 // that middleware had set when h was called are part of the answer, but for
-// those about a body.
+// those about a body. So is, whoever has set it, the header without which a
+// refusal would be incomplete: WWW-Authenticate for a 401, Allow for a 405,
+// Proxy-Authenticate for a 407, Retry-After for a 413, 429 or 503.
 //
 // Outside any middleware it opens an [Exchange] itself, for the App that
 // serves or, without one, for an App without options. A nil h panics.

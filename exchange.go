@@ -29,7 +29,7 @@ type Exchange struct {
 	outer atomic.Pointer[http.Request] // nil once the exchange has ended
 	rules atomic.Pointer[errorhandlers.Frame]
 	filed atomic.Pointer[filed]
-	marks atomic.Uint32 // slowBody and exitAnswered
+	marks atomic.Uint32 // slowBody, exitAnswered and trying
 	state state         // beside marks, for an exchange fills its size class
 	// request is the copy that handlers get, in the same allocation as the
 	// nursery that is its context.
@@ -40,6 +40,7 @@ type Exchange struct {
 const (
 	slowBody     = 1 << iota // the time to send the body is over
 	exitAnswered             // an exchange inside has answered the handler's Goexit
+	trying                   // an answer is being tried
 )
 
 // Through returns middleware like [App.Middleware] for a router that needs
@@ -216,41 +217,6 @@ func (x *Exchange) Push(set *errorhandlers.Set) {
 // several errors none is lost. A nil err does nothing. After the exchange has
 // ended err is reported.
 func (x *Exchange) Fail(err error) { x.nursery.Fail(err) }
-
-// FailOnce is [Exchange.Fail] for routers whose middleware hands an error to
-// the router's error handler and returns it as well, some of it twice: it does
-// nothing if the failure is one that FailOnce was given before, also after the
-// exchange has ended. It is the same failure if one of the errors is in the
-// chain of the other, or if neither can be compared and they are deeply equal;
-// one that is joined with others is not. A failure costs an allocation.
-func (x *Exchange) FailOnce(err error) {
-	note := &filed{err: err}
-	for err != nil {
-		note.before = x.filed.Load()
-		if note.before.has(err) {
-			return
-		}
-		if x.filed.CompareAndSwap(note.before, note) {
-			x.Fail(err)
-			return
-		}
-	}
-}
-
-// filed is a list of errors that never changes, but is added to.
-type filed struct {
-	err    error
-	before *filed
-}
-
-func (f *filed) has(err error) bool {
-	for ; f != nil; f = f.before {
-		if inChain(err, f.err) || inChain(f.err, err) {
-			return true
-		}
-	}
-	return false
-}
 
 func (x *Exchange) scope() context.Context { return x.request.Context() }
 

@@ -12,8 +12,9 @@
 // Middleware before [Use] is outside: it finds in c.Response() what has left,
 // and its headers are part of every answer. Loggers, request ids and CORS
 // belong there. What middleware after Use sets and writes is held back, and
-// discarded when the request fails: the place for compression, body limits and
-// authentication. Compression outside is given error answers to compress, too.
+// discarded when the request fails, but for the challenge of a 401 and its like:
+// the place for compression, body limits and authentication. Compression
+// outside is given error answers to compress, too.
 //
 // A background task must not be given an echo.Context, which echo hands to
 // another request as soon as this one is answered: see [Detach].
@@ -97,10 +98,8 @@ type request struct {
 	next  echo.HandlerFunc
 	inner echo.Response // for what handlers write
 
-	answering bool
-	asked     *errorhandlers.Problem // what the HTTPErrorHandler is asked for, or nil
-	handed    error                  // what it was given for that
-	failed    error                  // what it was given by a rule's handler
+	asked  *errorhandlers.Problem // what the HTTPErrorHandler is asked for, or nil
+	handed error                  // what it was given for that
 }
 
 // serve takes a request through an exchange that calls next. It has to be
@@ -151,10 +150,8 @@ func (a *adapter) handleError(err error, c echo.Context) {
 	case err == nil:
 	case q == nil:
 		a.handleOutside(err, c)
-	case !q.answering:
+	case q.asked == nil:
 		q.fail(err)
-	case q.asked == nil: // the handler of a rule might as well have returned err
-		q.failed = err
 	case a.own != nil:
 		a.own(err, c)
 	default:
@@ -244,21 +241,17 @@ func httpError(err error) *echo.HTTPError {
 // registered with Before run for this answer, as they would without us.
 func (q *request) Answer(x *creche.Exchange, r *http.Request, a errorhandlers.Answer) (handled bool, err error) {
 	defer q.show(q.c.Request(), q.c.Response())
-	defer func() { q.answering, q.asked = false, nil }()
 	fresh := q.inner
 	fresh.Writer, fresh.Status, fresh.Size, fresh.Committed = x.Writer(), http.StatusOK, 0, false
 	q.show(r, &fresh)
-	q.answering, q.failed = true, nil
 	if a.Rule == nil {
 		q.giveDefault(a, x.Problem(a))
 		return true, nil
 	}
 	if h, ok := a.Rule.Answer().(Handler); ok {
-		err = h(q.c, a.Err)
-	} else {
-		err = a.Rule.Answer().(errorhandlers.Handler)(&fresh, r, a.Err)
+		return true, h(q.c, a.Err)
 	}
-	return true, cmp.Or(err, q.failed)
+	return true, a.Rule.Answer().(errorhandlers.Handler)(&fresh, r, a.Err)
 }
 
 // giveDefault asks for the HTTPErrorHandler, which may have been set since Use.
@@ -271,6 +264,7 @@ func (q *request) giveDefault(a errorhandlers.Answer, p *errorhandlers.Problem) 
 		return
 	}
 	q.asked, q.handed = p, a.Err
+	defer func() { q.asked = nil }()
 	if _, is := a.Err.(*echo.HTTPError); !is && a.Leaf != nil {
 		p.SetHeader(q.c.Response().Header())
 		text := cmp.Or(p.Detail, p.Title, http.StatusText(p.HTTPStatus()))

@@ -1,11 +1,13 @@
 package creche_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -216,5 +218,52 @@ func TestARouterSaysWhatItsErrorsAreAnsweredWith(t *testing.T) {
 		if known := tt.status != 500; known != (resolved != nil) || known && resolved.Detail != tt.detail {
 			t.Errorf("Resolve of %v: got %v, want detail %q", tt.err, resolved, tt.detail)
 		}
+	}
+}
+
+// E4: what a rule's handler gives to the router's error handler it might as
+// well have returned.
+func TestARulesHandlerThatHandsErrorsOver(t *testing.T) {
+	handled, first, second := errors.New("handled"), errors.New("first"), errors.New("second")
+	for _, tt := range []struct {
+		name  string
+		rule  func(x *creche.Exchange, r *http.Request) error
+		cause []error // of the rule's failure
+	}{
+		{"one", func(x *creche.Exchange, _ *http.Request) error { x.FailOnce(first); return nil }, []error{first}},
+		{"the one it handles", func(x *creche.Exchange, _ *http.Request) error { x.FailOnce(handled); return nil }, []error{handled}},
+		{"one that it returns as well", func(x *creche.Exchange, _ *http.Request) error {
+			x.FailOnce(first)
+			x.FailOnce(first)
+			return first
+		}, []error{first}},
+		{"one beside that which it returns", func(x *creche.Exchange, _ *http.Request) error { x.FailOnce(first); return second }, []error{first, second}},
+		{"one from a task", func(x *creche.Exchange, r *http.Request) error {
+			nursery.From(r.Context()).Go(func(context.Context) error { x.FailOnce(first); return nil })
+			return nil
+		}, []error{first}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app, seen := watched(creche.Options{Logger: muted, Errors: []errorhandlers.Rule{
+				errorhandlers.OnIs(handled, func(w http.ResponseWriter, r *http.Request, _ error) error {
+					w.WriteHeader(http.StatusConflict)
+					return tt.rule(creche.ExchangeOf(r.Context()), r)
+				}),
+			}})
+			w := serve(app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				creche.ExchangeOf(r.Context()).FailOnce(handled)
+			})))
+			if w.Code != http.StatusInternalServerError {
+				t.Errorf("answer: got %d, want the plain 500", w.Code)
+			}
+			told := seen.reports()
+			if len(told) != 1 {
+				t.Fatalf("reports: got %v, want one", told)
+			}
+			fault, _ := told[0].Err.(*errorhandlers.RuleError)
+			if fault == nil || fault.Err != handled || !slices.Equal(slices.Collect(nursery.Leaves(fault.Cause)), tt.cause) {
+				t.Errorf("reported: got %v, want that the rule for %v failed with %v", told[0].Err, handled, tt.cause)
+			}
+		})
 	}
 }
