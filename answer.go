@@ -143,10 +143,16 @@ func (x *Exchange) search() errorhandlers.Search {
 // with it the context of the handler's request. What an error handler needs
 // is cancelled when the client leaves, not because something failed.
 func (x *Exchange) try(a errorhandlers.Answer) error {
-	from := x.beginTry()
+	from, returned := x.beginTry(), false
+	defer func() {
+		if !returned { // for a Goexit
+			x.reportLeaves(x.endTry(from, nil))
+		}
+	}()
 	err := nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
 		return x.run(a, x.request.WithContext(ctx))
 	}, x.app.answering)
+	returned = true
 	err = x.endTry(from, err)
 	if err == nil && x.state == open && !x.written() {
 		return errNoAnswer
@@ -184,9 +190,7 @@ func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
 func (x *Exchange) Default(err error) *errorhandlers.Problem { return x.Problem(x.ruleless(err)) }
 
 func (x *Exchange) ruleless(err error) errorhandlers.Answer {
-	search := x.search()
-	search.Accept = func(any) bool { return false }
-	a, _ := search.First(err, nil)
+	a, _ := x.search().First(err, nil)
 	return a
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -217,6 +218,33 @@ func TestARouterSaysWhatItsErrorsAreAnsweredWith(t *testing.T) {
 		}
 		if known := tt.status != 500; known != (resolved != nil) || known && resolved.Detail != tt.detail {
 			t.Errorf("Resolve of %v: got %v, want detail %q", tt.err, resolved, tt.detail)
+		}
+	}
+}
+
+// E4
+func TestARulesHandlerThatHandsAnErrorOverAndExits(t *testing.T) {
+	handled, first, late := errors.New("handled"), errors.New("first"), errors.New("late")
+	app, seen := watched(creche.Options{Logger: muted, Errors: []errorhandlers.Rule{
+		errorhandlers.OnIs(handled, func(_ http.ResponseWriter, r *http.Request, _ error) error {
+			creche.ExchangeOf(r.Context()).FailOnce(first)
+			runtime.Goexit()
+			return nil
+		}),
+	}})
+	var x *creche.Exchange
+	var wg sync.WaitGroup
+	wg.Go(func() { // which the exit ends
+		serve(app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			x = creche.ExchangeOf(r.Context())
+			x.FailOnce(handled)
+		})))
+	})
+	wg.Wait()
+	x.FailOnce(late)
+	for _, err := range []error{handled, first, late} {
+		if seen.counts(err) != 1 {
+			t.Errorf("reports of %q: got %d in %v, want 1", err, seen.counts(err), seen.reports())
 		}
 	}
 }

@@ -33,7 +33,9 @@
 //	func bare(routes []adaptertest.Route) http.Handler {
 //		r := httprouter.New()
 //		for _, route := range routes {
-//			r.HandlerFunc(route.Method, pattern.Replace(route.Path), func(w http.ResponseWriter, r *http.Request) { _ = call(route)(w, r) })
+//			r.HandlerFunc(route.Method, pattern.Replace(route.Path), func(w http.ResponseWriter, r *http.Request) {
+//				_ = call(route)(w, r)
+//			})
 //		}
 //		return r
 //	}

@@ -38,7 +38,9 @@ func mount(r *httprouter.Router, app *creche.App, prefix string, g adaptertest.G
 func bare(routes []adaptertest.Route) http.Handler {
 	r := httprouter.New()
 	for _, route := range routes {
-		r.HandlerFunc(route.Method, pattern.Replace(route.Path), func(w http.ResponseWriter, r *http.Request) { _ = call(route)(w, r) })
+		r.HandlerFunc(route.Method, pattern.Replace(route.Path), func(w http.ResponseWriter, r *http.Request) {
+			_ = call(route)(w, r)
+		})
 	}
 	return r
 }
