@@ -14,6 +14,7 @@ import (
 var afterFuncs = []string{
 	"nursery/drain.go",     // the end of a drain's grace cancels
 	"nursery/scope.go",     // the parent's end cancels
+	"nursery/start.go",     // the end of the starter's context cancels
 	"nursery/timescope.go", // the deadline and the parent's end cancel
 }
 

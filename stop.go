@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/creche-go/creche/nursery"
@@ -161,13 +162,18 @@ func (s *server) unfinished() error {
 	e.Requests = max(0, a.life.handlers.len()-e.Connections)
 	// Listed before they are counted, so that one that ends now is not taken for
 	// one without a name.
-	e.Tasks = append(a.background.Tasks(), a.requests.Tasks()...)
+	e.Tasks = append(named(a.background.Tree().Tasks), named(a.requests.Tree().Tasks)...)
 	e.Unnamed = max(0, a.background.Len()+a.requests.Len()-len(e.Tasks))
 	e.Dropped = max(0, int(a.life.queued.Load()))
 	if e.Requests+e.Connections+e.Unnamed+e.Dropped+len(e.Tasks) == 0 {
 		return nil
 	}
 	return e
+}
+
+// named returns those of the tasks that have a name.
+func named(tasks []nursery.TaskInfo) []nursery.TaskInfo {
+	return slices.DeleteFunc(tasks, func(t nursery.TaskInfo) bool { return t.Name == "" })
 }
 
 // waitFor returns true when done is closed, false at due or the end of hurry.

@@ -2,7 +2,6 @@ package nursery_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,48 +67,4 @@ func TestIntoStoresResults(t *testing.T) {
 	if price != 2 && err == nil || name != "one" || err != errA {
 		t.Errorf("got %d, %q, %v, want 2, one, %v", price, name, err, errA)
 	}
-}
-
-func TestTasksListsTheNamed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
-			if got := n.Tasks(); got != nil {
-				t.Errorf("got %v before any, want nil", got)
-			}
-			sleeps := func(d time.Duration) func(context.Context) error {
-				return func(context.Context) error { time.Sleep(d); return nil }
-			}
-			for _, name := range []string{"a", "", "b", "c"} {
-				time.Sleep(time.Second)
-				task := sleeps(10 * time.Second)
-				if name == "b" {
-					task = sleeps(2 * time.Second)
-				}
-				n.Go(task, nursery.Name(name))
-			}
-			list := func() string {
-				var names []string
-				for _, info := range n.Tasks() {
-					names = append(names, info.Name)
-					if want := began.Add(time.Duration(info.Index) * time.Second); !info.Began.Equal(want) {
-						t.Errorf("got %s begun at %v, want %v", info.Name, info.Began, want)
-					}
-				}
-				return strings.Join(names, " ")
-			}
-			if got := list(); got != "a b c" {
-				t.Errorf("got %q, want a b c", got)
-			}
-			time.Sleep(3 * time.Second)
-			if got := list(); got != "a c" {
-				t.Errorf("got %q when b has ended, want a c", got)
-			}
-			time.Sleep(time.Minute)
-			if got := n.Tasks(); len(got) != 0 {
-				t.Errorf("got %v at the end, want none", got)
-			}
-			return nil
-		})
-	})
 }

@@ -16,6 +16,9 @@ var (
 	ErrFull = errors.New("nursery: full")
 	// ErrGoexit is the failure of a task that called [runtime.Goexit].
 	ErrGoexit = errors.New("nursery: task called runtime.Goexit")
+	// ErrNotReady is what [Start] returns when the task ended without saying
+	// that it is ready.
+	ErrNotReady = errors.New("nursery: Start: the task ended without saying that it is ready")
 	// ErrDropped is what became of a task that was still queued when its
 	// nursery was cancelled.
 	ErrDropped = errors.New("nursery: queued task dropped")
@@ -85,7 +88,7 @@ func (n *Nursery) cancel(c *Cancelled) {
 	if !n.cancelled.CompareAndSwap(nil, c) {
 		return
 	}
-	if n.built.Load() {
+	if n.isBuilt() {
 		n.cancelDone(c)
 	}
 	if n.cfg.limit > 0 {

@@ -162,3 +162,19 @@ func (n *Nursery) undrain() {
 		above.forget(n)
 	}
 }
+
+// drains reports whether n, or one above it, has been told to drain.
+func (n *Nursery) drains() bool {
+	for ; n != nil; n = From(n.parent) {
+		if n.rare.Load() == nil {
+			continue
+		}
+		n.mu.Lock()
+		begun := n.rarely().drain.begun
+		n.mu.Unlock()
+		if begun {
+			return true
+		}
+	}
+	return false
+}

@@ -13,6 +13,12 @@ func (n *Nursery) sift(err error) (real error, cut bool) {
 	if c == nil {
 		return err, false
 	}
+	return n.siftBy(err, c)
+}
+
+// siftBy strips the echoes of the cancellation c, of the nursery or of some of
+// its tasks alone.
+func (n *Nursery) siftBy(err error, c *Cancelled) (real error, cut bool) {
 	// So end nearly all tasks of a cancelled nursery. It is said first because
 	// what follows would make each of their stacks grow.
 	if isContextError(err) || err == error(c) {
@@ -30,11 +36,13 @@ func (n *Nursery) sift(err error) (real error, cut bool) {
 // siftBranches is sift for an err that wraps several. It is apart because its
 // results live on the heap.
 func (n *Nursery) siftBranches(err error, c *Cancelled) (real error, cut bool) {
-	real = prune(err, func(leaf error) bool {
+	p := pruner{known: func(link error) bool { return n.hasTold(link) }}
+	p.keep = func(leaf error) bool {
 		echo, ofParent := n.isEcho(leaf, c)
 		cut = cut || ofParent
 		return !echo
-	})
+	}
+	real = p.prune(err)
 	return bare(real, err), cut
 }
 
@@ -58,6 +66,8 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 		switch {
 		case err == nil:
 			return false, false
+		case n.hasTold(err):
+			return true, false
 		case isContextError(err), n.knowsEcho(err):
 			return true, c.parent
 		case !isPointer(err): // cannot be told from its equals

@@ -123,8 +123,8 @@ func (p *program) run(t *testing.T) {
 		t.Errorf("%d tasks outlived Run", got)
 	}
 	for _, n := range p.late {
-		if err := n.TryGo(succeeds); err != nursery.ErrClosed || n.Len() != 0 || len(n.Tasks()) != 0 {
-			t.Errorf("a nursery is still open: TryGo returned %v, Len %d, Tasks %v", err, n.Len(), n.Tasks())
+		if err := n.TryGo(succeeds); err != nursery.ErrClosed || n.Len() != 0 || len(n.Tree().Tasks) != 0 {
+			t.Errorf("a nursery is still open: TryGo returned %v, Len %d, Tasks %v", err, n.Len(), n.Tree())
 		}
 	}
 	p.check(t, ctx.Err() != nil)

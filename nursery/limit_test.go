@@ -152,12 +152,15 @@ func TestQueuedTasksOfACancelledNurseryAreDropped(t *testing.T) {
 						n.Go(func(context.Context) error { t.Error("a dropped task ran"); return errB }, nursery.Name("queued"))
 					}
 					synctest.Wait()
-					if got := len(n.Tasks()); got != 100 {
-						t.Errorf("got %d tasks listed, want 100", got)
+					if got := len(n.Tree().Tasks); got != 101 {
+						t.Errorf("got %d tasks listed, want 101", got)
 					}
 					err := tt.end(n, cancel)
 					time.Sleep(2 * time.Second)
-					if got := n.Len() + len(n.Tasks()); got != 0 {
+					if got := n.Tree().Dropped; got != 100 {
+						t.Errorf("got %d tasks dropped, want 100", got)
+					}
+					if got := n.Len() + len(n.Tree().Tasks); got != 0 {
 						t.Errorf("got %d tasks live or listed, want 0", got)
 					}
 					return err
@@ -208,8 +211,8 @@ func TestAFullQueue(t *testing.T) {
 							t.Errorf("got %v, want %v", err, nursery.ErrFull)
 						}
 					}
-					if got := n.Len() + len(n.Tasks()); got != 1+queue {
-						t.Errorf("got %d live, want %d", got, 1+queue)
+					if got := n.Len() + len(n.Tree().Tasks); got != 2*(1+queue) {
+						t.Errorf("got %d live and listed, want %d", got, 2*(1+queue))
 					}
 					for i := range 3 { // each waits for room
 						n.Go(task)

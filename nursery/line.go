@@ -7,6 +7,7 @@ type line struct {
 	running int
 	waiting ring
 	outside []outsider // Go calls that wait for room in a bounded queue
+	dropped int        // tasks that never ran
 }
 
 // outsider is a Go call that waits for room in the queue. taken is closed
@@ -16,16 +17,19 @@ type outsider struct {
 	taken chan struct{}
 }
 
-// queueUp finds a place for t, which is counted as live: among those that
-// run, in the queue or, if wait is set, in front of it. It returns an error
-// only if wait is not set.
-func (n *Nursery) queueUp(t *task, wait bool) error {
+// queueUp finds a place for t, which has made the state s: among those that
+// run, in the queue or, if wait is set, in front of it. It returns an error only
+// if wait is not set.
+func (n *Nursery) queueUp(t *task, s uint64, wait bool) error {
+	t.phase.Store(queued)
+	n.enrol(t, s)
 	n.mu.Lock()
 	l := &n.rarely().line
 	switch {
 	case l.running < n.cfg.limit:
 		l.running++
 		n.mu.Unlock()
+		t.phase.Store(running)
 		spawn(t)
 		return nil
 	case n.cancelled.Load() != nil: // dropQueued may be over
@@ -53,6 +57,17 @@ func (n *Nursery) queueUp(t *task, wait bool) error {
 	return nil
 }
 
+// droppedTasks returns how many tasks have been dropped.
+func (n *Nursery) droppedTasks() int {
+	r := n.rare.Load()
+	if r == nil {
+		return 0
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return r.line.dropped
+}
+
 // nextQueued returns the task that takes the place of one that has ended, or
 // gives the place back.
 func (n *Nursery) nextQueued() *task {
@@ -75,7 +90,9 @@ func (n *Nursery) nextQueued() *task {
 		l.running--
 		return nil
 	}
-	return l.waiting.pop()
+	t := l.waiting.pop()
+	t.phase.Store(running)
+	return t
 }
 
 // dropQueued drops what waits in a nursery that has been cancelled.
@@ -100,15 +117,18 @@ func (n *Nursery) drop(t *task) {
 	if n.cancelled.Load().parent {
 		n.fileCut()
 	}
+	n.mu.Lock()
+	n.rarely().line.dropped++
+	n.mu.Unlock()
 	n.discard(t)
 }
 
 // discard counts out a task that does not run.
 func (n *Nursery) discard(t *task) {
-	if t.name != "" {
-		n.unlist(t)
+	if t.solo != nil {
+		t.solo.drop()
 	}
-	t.release()
+	t.close()
 	n.leave()
 }
 

@@ -31,7 +31,7 @@ func Map[T, R any](ctx context.Context, limit int, items []T, f func(ctx context
 		return nil, nil
 	}
 	results := make([]R, len(items))
-	err := share(ctx, limit, len(items), func(ctx context.Context, i int) (err error) {
+	err := share(ctx, codeOf(f), limit, len(items), func(ctx context.Context, i int) (err error) {
 		results[i], err = f(ctx, items[i])
 		return err
 	})
@@ -63,14 +63,16 @@ type batch struct {
 	done  atomic.Int64 // calls that succeeded
 }
 
-// share calls do with the numbers below count, by at most limit workers.
-func share(ctx context.Context, limit, count int, do func(ctx context.Context, i int) error) error {
+// share calls do with the numbers below count, by at most limit workers. On the
+// roll they are one, that runs code.
+func share(ctx context.Context, code uintptr, limit, count int, do func(ctx context.Context, i int) error) error {
 	b := &batch{do: do, count: count}
-	b.t.entry = b.work
+	b.t.entry, b.t.n, b.t.pc, b.t.index, b.t.embedded = b.work, &b.n, code, 1, true
 	b.n.open(ctx, nil)
 	workers := min(limit, count, live-1)
 	// Items are numbered as tasks are, and tasks that they start come after.
 	b.n.state.Store(uint64(min(count, math.MaxUint32))*spawned + uint64(workers) + 1)
+	b.n.enrol(&b.t, b.n.state.Load())
 	for range workers {
 		spawn(&b.t)
 	}

@@ -65,9 +65,10 @@ type stream[T, R any] struct {
 // items are.
 func (s *stream[T, R]) begin(read func(context.Context) error) {
 	s.senders.Add(1)
-	s.n.enter(0)
+	state, _ := s.n.enter(0)
 	t := newTask()
-	t.n, t.fn = &s.n, read
+	t.n, t.fn, t.pc = &s.n, read, codeOf(read)
+	s.n.enrol(t, state)
 	spawn(t)
 }
 
@@ -78,7 +79,7 @@ func (s *stream[T, R]) read(ctx context.Context, items iter.Seq[T]) error {
 			select {
 			case s.places <- struct{}{}:
 				s.senders.Add(1)
-				s.n.Go(func(ctx context.Context) error { return s.call(ctx, item) })
+				s.n.goAs(codeOf(s.f), func(ctx context.Context) error { return s.call(ctx, item) })
 				continue
 			case <-ctx.Done():
 			}

@@ -29,6 +29,8 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 	body := func(context.Context, *nursery.Nursery) error { t.Error("the body ran"); return nil }
 	task := func(context.Context) error { t.Error("a task ran"); return nil }
 	value := func(context.Context) (int, error) { return 1, nil }
+	begins := func(context.Context, func(int)) error { t.Error("a task ran"); return nil }
+	number := func(context.Context) (int, error) { return 1, nil }
 	item := func(_ context.Context, i int) (int, error) { t.Error("an item was worked on"); return i, nil }
 	noBackOff := func() nursery.BackOff { return nil }
 	var dst int
@@ -73,8 +75,19 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Cancel on nil", func() { none.Cancel(nil) }, "nursery: Cancel on a nil nursery"},
 		{"Drain on nil", func() { none.Drain(time.Second) }, "nursery: Drain on a nil nursery"},
 		{"Fail on nil", func() { none.Fail(errA) }, "nursery: Fail on a nil nursery"},
+		{"Async on nil", func() { nursery.Async(none, value) }, "nursery: Async on a nil nursery"},
+		{"Async without a function", func() { nursery.Async[int](open(), nil) }, "nursery: Async: nil function"},
+		{"Async on a nursery never opened", func() { nursery.Async(new(nursery.Nursery), value) }, "nursery: Async on a nursery that was never opened"},
+		{"Wait without a context", func() { nursery.Async(open(), number).Wait(nobody) }, "nursery: Task.Wait: nil context"},
+		{"Start without a context", func() { nursery.Start(nobody, open(), begins) }, "nursery: Start: nil context"},
+		{"Start without a function", func() { nursery.Start[int](t.Context(), open(), nil) }, "nursery: Start: nil function"},
+		{"Start on nil", func() { nursery.Start(t.Context(), none, begins) }, "nursery: Start on a nil nursery"},
+		{"Start on a nursery never opened", func() { nursery.Start(t.Context(), new(nursery.Nursery), begins) }, "nursery: Start on a nursery that was never opened"},
+		{"Attach on nil", func() { none.Attach("f", task) }, "nursery: Attach on a nil nursery"},
+		{"Attach without a function", func() { open().Attach("f", nil) }, "nursery: Attach: nil function"},
+		{"Attach on a nursery never opened", func() { new(nursery.Nursery).Attach("f", task) }, "nursery: Attach on a nursery that was never opened"},
 		{"Len on nil", func() { none.Len() }, "nursery: Len on a nil nursery"},
-		{"Tasks on nil", func() { none.Tasks() }, "nursery: Tasks on a nil nursery"},
+		{"Tree on nil", func() { none.Tree() }, "nursery: Tree on a nil nursery"},
 		{"Join on nil", func() { none.Join() }, "nursery: Join on a nil nursery"},
 		{"Limit of zero", func() { nursery.Limit(0) }, "nursery: Limit(0): want at least 1"},
 		{"Limit below zero", func() { nursery.Limit(-3) }, "nursery: Limit(-3): want at least 1"},

@@ -26,7 +26,7 @@ type Nursery struct {
 	idle  sync.WaitGroup // what Join waits on when tasks outlive the body
 
 	cancelled atomic.Pointer[Cancelled]
-	built     atomic.Bool // done and cancelDone are set
+	roll      atomic.Pointer[task] // the tasks, youngest first: see enrol
 
 	mu         sync.Mutex // guards what follows; never held across a wait
 	done       context.Context
@@ -37,7 +37,10 @@ type Nursery struct {
 
 // The parts of state.
 const (
-	live    = 1<<31 - 1 // mask of the number of live tasks
+	live    = 1<<27 - 1 // mask of the number of live tasks
+	helped  = 1 << 28   // one of them stands for all helpers: see help
+	traced  = 1 << 29   // [Trace] is on
+	built   = 1 << 30   // done and cancelDone are set
 	bodyOut = 1 << 31   // set when the join has begun
 	spawned = 1 << 32   // unit of the spawn sequence
 )
@@ -49,9 +52,10 @@ type rare struct {
 	omitted  int
 	panicked bool // a panic is among them
 	cut      bool // the parent's end cut work short, and is filed
-	named    task // root of the list of live tasks that have a name
 	line     line
 	drain    drain
+	helpers  helpers
+	call     rollCall
 }
 
 // rarely returns what n.rare holds, made on first use. The caller holds n.mu.
@@ -113,7 +117,7 @@ func (n *Nursery) Open(ctx context.Context, opts ...Option) context.Context {
 
 func (n *Nursery) open(ctx context.Context, opts []Option) {
 	n.parent, n.cfg = ctx, configure(opts)
-	n.state.Store(1)
+	n.state.Store(n.cfg.start)
 }
 
 // mustBeOpened panics, in the name of call, on a nursery that there is not or
@@ -146,25 +150,22 @@ func (n *Nursery) wait() {
 		return
 	}
 	n.idle.Add(1)
-	if n.state.Add(bodyOut-1)&live != 0 {
+	if s := n.state.Add(bodyOut - 1); s&live != 0 {
+		n.released(s)
 		n.idle.Wait()
 	}
 }
 
-// admit counts one more task in and returns its place in the order of
-// starting, from 1. It refuses when the nursery is closed.
-func (n *Nursery) admit() (index uint32, ok bool) {
-	s, ok := n.enter(spawned)
-	// After four thousand million tasks it begins again: 0 is the body.
-	return max(1, uint32(s>>32)), ok
-}
-
-// enter keeps n open until leave is called, and returns the state it made.
+// enter keeps n open until leave is called, and returns the state it made. It
+// refuses when the nursery is closed.
 func (n *Nursery) enter(step uint64) (s uint64, ok bool) {
 	for {
 		s := n.state.Load()
 		if s&live == 0 {
 			return 0, false
+		}
+		if s&live == live {
+			panic("nursery: more than 134 million tasks at once")
 		}
 		if n.state.CompareAndSwap(s, s+step+1) {
 			return s + step + 1, true
@@ -172,24 +173,44 @@ func (n *Nursery) enter(step uint64) (s uint64, ok bool) {
 	}
 }
 
+// place returns the place in the order of starting, from 1, of the task that
+// made the state s. After four thousand million tasks it begins again: 0 is
+// the body.
+func place(s uint64) uint32 { return max(1, uint32(s>>32)) }
+
 // leave counts one task out.
 func (n *Nursery) leave() {
-	if n.state.Add(^uint64(0))&live == 0 {
+	if s := n.state.Add(^uint64(0)); s&live <= 1 {
+		n.released(s)
+	}
+}
+
+// released is told of a state with few live tasks: none is the end, and one
+// may be the helpers, whose time has come when the body is out as well.
+func (n *Nursery) released(s uint64) {
+	switch {
+	case s&live == 0:
 		n.idle.Done()
+	case s&(live|helped|bodyOut) == 1|helped|bodyOut:
+		n.dismissHelpers()
 	}
 }
 
 func (n *Nursery) closed() bool { return n.state.Load()&live == 0 }
 
-// close ends the context of a nursery that has no tasks any more.
+// close ends the context of a nursery that has no tasks any more. Whether the
+// parent has ended meanwhile matters only if somebody has been watching, and
+// would cost those who have not a walk up to the root.
 func (n *Nursery) close() {
-	if n.ended() == nil { // the parent's end may be unnoticed so far
-		n.cancel(closedCause)
-	}
-	// Not when cancelled: that is often the work of a task, whose small stack
-	// would have to grow for it.
-	if n.built.Load() {
+	if n.isBuilt() {
+		_ = n.ended()
+		// Not when cancelled: that is often the work of a task, whose small
+		// stack would have to grow for it.
 		n.stopFollowing()
+	}
+	n.cancel(closedCause)
+	if n.roll.Load() != nil {
+		n.dissolve()
 	}
 	if n.rare.Load() != nil {
 		n.undrain()
@@ -207,6 +228,9 @@ func (n *Nursery) Len() int {
 	count := int(s & live)
 	if count > 0 && s&bodyOut == 0 {
 		count--
+	}
+	if s&helped != 0 {
+		count += n.helpersMore()
 	}
 	return count
 }

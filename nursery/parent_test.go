@@ -248,7 +248,7 @@ func TestParentCauseMayUseTheNursery(t *testing.T) {
 		return ctx.Err()
 	}, nursery.ParentCause(func(cause error) error {
 		n.Cancel(cause)
-		n.Tasks()
+		_ = n.Tree()
 		return errA
 	}))
 	if err != nil {

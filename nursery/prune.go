@@ -43,14 +43,14 @@ func Filter(err error, pred func(leaf error) bool) error {
 // prune returns err without the leaves that keep refuses: err itself if it
 // refuses none, nil if it refuses all.
 func prune(err error, keep func(leaf error) bool) error {
-	var p pruner
-	p.keep = keep
+	p := pruner{keep: keep}
 	return p.prune(err)
 }
 
 type pruner struct {
 	keep   func(error) bool
-	walker walker // for its guard against trees that hold themselves
+	known  func(link error) bool // says of a link above a branch that all below it goes; or nil
+	walker walker                // for its guard against trees that hold themselves
 }
 
 // prune recurses once for each branch inside a branch; goroutine stacks grow,
@@ -64,6 +64,9 @@ func (p *pruner) prune(err error) error {
 		if p.keep(err) {
 			return err
 		}
+		return nil
+	}
+	if p.known != nil && p.knows(err) {
 		return nil
 	}
 	p.walker.walked++
@@ -90,6 +93,20 @@ func (p *pruner) prune(err error) error {
 		return err
 	}
 	return rebuild(err, node, kept)
+}
+
+// knows asks about the links from err to the branch below it.
+func (p *pruner) knows(err error) bool {
+	for link := err; ; {
+		next, kids := below(link)
+		if kids != nil || next == nil {
+			return false
+		}
+		if p.known(link) {
+			return true
+		}
+		link = next
+	}
 }
 
 // same reports whether prune handed back what it was given. What it makes is

@@ -47,7 +47,7 @@ func (s *scope) Err() error {
 	if c == nil {
 		return nil
 	}
-	if n.built.Load() {
+	if n.isBuilt() {
 		n.signal() // not before Done is closed
 	}
 	return c.err
@@ -68,7 +68,7 @@ func (s *scope) Value(key any) any {
 	if _, ok := key.(*int); ok && n.ended() != nil {
 		n.signal()
 	}
-	if n.built.Load() {
+	if n.isBuilt() {
 		if v := n.done.Value(key); v != nil {
 			return v
 		}
@@ -88,7 +88,7 @@ func (s *scope) String() string {
 // between the two steps of a cancellation waits for the second, as in the
 // standard context. No code of users runs there.
 func (n *Nursery) signal() context.Context {
-	if !n.built.Load() {
+	if !n.isBuilt() {
 		n.buildSignal()
 	}
 	if n.cancelled.Load() != nil {
@@ -97,16 +97,18 @@ func (n *Nursery) signal() context.Context {
 	return n.done
 }
 
+func (n *Nursery) isBuilt() bool { return n.state.Load()&built != 0 }
+
 func (n *Nursery) buildSignal() {
 	n.mu.Lock()
-	fresh := !n.built.Load()
+	fresh := !n.isBuilt()
 	if fresh {
 		n.done, n.cancelDone = context.WithCancelCause(context.Background())
-		n.built.Store(true)
+		n.state.Or(built)
 	}
 	n.mu.Unlock()
-	// cancel sets cancelled and then looks at built; here it is the other way
-	// round, so at least one of the two closes Done.
+	// cancel sets cancelled and then looks whether it is built; here it is the
+	// other way round, so at least one of the two closes Done.
 	if c := n.cancelled.Load(); c != nil {
 		n.cancelDone(c)
 	} else if fresh && n.parent.Done() != nil {

@@ -2,7 +2,9 @@ package nursery
 
 import (
 	"context"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,21 +44,39 @@ func (n *Nursery) start(call string, fn func(context.Context) error, opts []Task
 	if fn == nil {
 		panic("nursery: " + call + ": nil task")
 	}
-	index, ok := n.admit()
-	if !ok {
-		return ErrClosed
-	}
 	t := newTask()
-	t.n, t.fn, t.index = n, fn, index
+	t.n, t.fn, t.pc = n, fn, codeOf(fn)
 	for _, o := range opts {
 		t.apply(o)
 	}
-	if t.name != "" {
-		n.list(t)
+	return t.begin(wait)
+}
+
+// goAs starts fn in a nursery of our own that is open and has no limit, under
+// the name of code.
+func (n *Nursery) goAs(code uintptr, fn func(context.Context) error) {
+	t := newTask()
+	t.n, t.fn, t.pc = n, fn, code
+	_ = t.begin(true)
+}
+
+// begin counts t in and starts its goroutine, or has it queue for one. It lets
+// go of t if it returns an error.
+func (t *task) begin(wait bool) error {
+	n := t.n
+	if t.helper {
+		return t.help()
 	}
-	if n.cfg.limit > 0 {
-		return n.queueUp(t, wait)
+	s, ok := n.enter(spawned)
+	if !ok {
+		t.release()
+		return ErrClosed
 	}
+	t.index = place(s)
+	if n.cfg.limit > 0 && !t.unlimited {
+		return n.queueUp(t, s, wait)
+	}
+	n.enrol(t, s)
 	spawn(t)
 	return nil
 }
@@ -65,17 +85,47 @@ func (n *Nursery) start(call string, fn func(context.Context) error, opts []Task
 // bound run method: starting a goroutine with it allocates nothing. They hold
 // no channel and no WaitGroup, which must not cross from one synctest bubble
 // to another.
+//
+// A record can be read by others from when it is on the roll until it is over,
+// and what it has by then does not change: but for fn and solo, which are the
+// task's own, and what is atomic.
 type task struct {
-	n        *Nursery
-	fn       func(context.Context) error
-	entry    func()
-	index    uint32
-	critical bool
+	n         *Nursery
+	fn        func(context.Context) error
+	solo      *solo // of a task with a handle
+	entry     func()
+	index     uint32
+	critical  bool
+	helper    bool
+	unlimited bool // does not count against the limit
+	embedded  bool // in something that is not pooled
 
-	name       string
-	began      time.Time
-	prev, next *task // in the nursery's list of named tasks, under its mu
+	below bool // stands for a nursery below, which is sub until it closes
+
+	phase atomic.Uint32
+	sub   atomic.Pointer[Nursery]
+
+	name  string
+	pc    uintptr        // where the code of fn begins
+	began time.Time      // of named tasks, or with [Trace]
+	place [depth]uintptr // the stack of who started it, likewise
+
+	// Under the nursery's mu, once on the roll: see there.
+	older *task
+	above *task // of the oldest: the record of the nursery above
 }
+
+// depth is how much of the stack of who starts a named task is kept: enough to
+// see past our own calls.
+const depth = 6
+
+// The phases of a task.
+const (
+	running = iota
+	queued
+	starting // it has not said yet that it is ready: see [Start]
+	over
+)
 
 var tasks sync.Pool
 
@@ -93,7 +143,11 @@ func (t *task) apply(o TaskOption) {
 		t.name = o.name
 	}
 	t.critical = t.critical || o.critical
+	t.helper = t.helper || o.helper
 }
+
+// codeOf returns where the code of a function begins.
+func codeOf(fn any) uintptr { return reflect.ValueOf(fn).Pointer() }
 
 // spawn starts every goroutine of the module, and of the modules on top of
 // it. (That it is the only place is tested.)
@@ -109,8 +163,10 @@ func (t *task) run() {
 			spawn(next)
 		}
 	}()
-	for next != nil {
-		next.step(&next)
+	for labelled := false; next != nil; next.step(&next) {
+		if labelled || next.name != "" {
+			labelled = next.label()
+		}
 	}
 }
 
@@ -151,7 +207,7 @@ func (t *task) fails(err error, next **task) {
 	defer t.out(next)
 	f := t.failure(err)
 	f.critical = t.critical
-	t.n.settle(f)
+	t.settle(f)
 }
 
 // exits is fails for a Goexit.
@@ -170,24 +226,47 @@ func (t *task) failure(err error) failure {
 func (t *task) end(f failure, next **task) {
 	defer t.out(next)
 	f.critical = t.critical
-	t.n.settle(f)
+	t.settle(f)
+}
+
+// settle files f, or what of it is the nursery's business.
+func (t *task) settle(f failure) {
+	if t.helper {
+		f.Err = t.n.siftHelper(f.Err)
+	}
+	if t.solo == nil || t.solo.takes(&f) {
+		t.n.settle(f)
+	}
 }
 
 // out counts t out, lets go of it and stores the task that takes its place.
 // The nursery may be gone when the count is down, so that comes last.
 func (t *task) out(next **task) {
-	n := t.n
-	if t.name != "" {
-		n.unlist(t)
+	n, helper := t.n, t.helper
+	if t.solo != nil {
+		t.solo.finish()
 	}
-	if n.cfg.limit > 0 {
+	if n.cfg.limit > 0 && !t.unlimited {
 		*next = n.nextQueued()
 	}
-	t.release()
+	t.close()
+	if helper {
+		n.leaveHelper()
+		return
+	}
 	n.leave()
 }
 
+// close marks t as over. Whoever sweeps the roll may then reuse it.
+func (t *task) close() {
+	t.fn, t.solo = nil, nil
+	t.phase.Store(over)
+}
+
 func (t *task) release() {
+	if t.embedded {
+		return
+	}
 	*t = task{entry: t.entry}
 	tasks.Put(t)
 }

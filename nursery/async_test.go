@@ -1,0 +1,225 @@
+package nursery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// N13
+func TestATaskHasAResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var task *nursery.Task[int]
+		err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+			task = nursery.Async(n, func(context.Context) (int, error) { time.Sleep(time.Minute); return 7, nil })
+			short, cancel := context.WithTimeoutCause(ctx, time.Second, errGone)
+			defer cancel()
+			if v, err := task.Wait(short); v != 0 || err != errGone {
+				t.Errorf("got %d, %v from a wait that ended, want 0, %v", v, err, errGone)
+			}
+			for range 2 {
+				n.Go(func(ctx context.Context) error {
+					if v, err := task.Wait(ctx); v != 7 || err != nil {
+						t.Errorf("got %d, %v, want 7, nil", v, err)
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if v, late := task.Wait(over); err != nil || v != 7 || late != nil {
+			t.Errorf("got %v, then %d, %v after the join, want nil, 7, nil", err, v, late)
+		}
+		task.Cancel(errA) // does nothing
+		if v, err := task.Wait(t.Context()); v != 7 || err != nil {
+			t.Errorf("got %d, %v after a late Cancel, want 7, nil", v, err)
+		}
+	})
+}
+
+// N13
+func TestATaskIsCancelledAlone(t *testing.T) {
+	tests := []struct {
+		name   string
+		task   func(context.Context) (int, error)
+		wait   func(error) bool // what Wait returns
+		joined error
+	}{
+		{"and heeds it", func(ctx context.Context) (int, error) { return 1, waits(ctx) }, isCancelledBy(errA), nil},
+		{"and says the cause", func(ctx context.Context) (int, error) { return 1, waitsForCause(ctx) }, isCancelledBy(errA), nil},
+		{"and wraps it", func(ctx context.Context) (int, error) { return 1, fmt.Errorf("wrapped: %w", waits(ctx)) }, isCancelledBy(errA), nil},
+		{"and has a result all the same", func(ctx context.Context) (int, error) { return 7, ignores(ctx) }, func(err error) bool { return err == nil }, nil},
+		{"and fails otherwise", func(ctx context.Context) (int, error) { return 1, errors.Join(waits(ctx), errB) }, func(err error) bool { return errors.Is(err, errB) && !errors.Is(err, errA) }, errB},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				joined := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+					sibling := nursery.Async(n, func(ctx context.Context) (string, error) {
+						time.Sleep(time.Minute)
+						return "well", ctx.Err()
+					})
+					task := nursery.Async(n, tt.task)
+					time.Sleep(time.Second)
+					task.Cancel(errA)
+					task.Cancel(errC) // the first counts
+					_, err := task.Wait(context.Background())
+					if !tt.wait(err) {
+						t.Errorf("got %v from Wait", err)
+					}
+					if tt.joined == nil {
+						if v, err := sibling.Wait(ctx); v != "well" || err != nil {
+							t.Errorf("got %q, %v from the sibling, want well, nil", v, err)
+						}
+					}
+					return nil
+				})
+				if !errors.Is(joined, tt.joined) || errors.Is(joined, errA) {
+					t.Errorf("got %v from the join, want %v", joined, tt.joined)
+				}
+			})
+		})
+	}
+}
+
+func isCancelledBy(reason error) func(error) bool {
+	return func(err error) bool {
+		c, ok := err.(*nursery.Cancelled)
+		return ok && errors.Is(err, reason) && errors.Is(err, context.Canceled) && c.By == "Task.Cancel"
+	}
+}
+
+// N13: what a handle tells is no second failure of whoever passes it on, but
+// it is one in another nursery.
+func TestAFailureToldByAHandleIsFiledOnce(t *testing.T) {
+	several := func(ctx context.Context) (int, error) {
+		return 0, nursery.Run(ctx, starts(failing(errA), failing(errB)))
+	}
+	single := func(context.Context) (int, error) { return 0, errA }
+	passings := map[string]func(error) error{
+		"as it is": func(err error) error { return err },
+		"wrapped":  func(err error) error { return fmt.Errorf("wrapped: %w", err) },
+	}
+	for how, pass := range passings {
+		for name, task := range map[string]func(context.Context) (int, error){"single": single, "several": several} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				var told, elsewhere error
+				err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+					h := nursery.Async(n, task, nursery.Name("task"))
+					_, told = h.Wait(context.Background())
+					elsewhere = nursery.Run(context.Background(), starts(failing(pass(told))))
+					n.Go(failing(pass(told)))
+					n.Go(failing(errors.Join(errC, pass(told))))
+					return pass(told)
+				})
+				if !errors.Is(told, errA) || told.Error() != filed(err, "task").Error() {
+					t.Errorf("got %v from Wait, want what the task failed with", told)
+				}
+				if !errors.Is(elsewhere, errA) {
+					t.Errorf("got %v from another nursery, want the failure", elsewhere)
+				}
+				m := multi(t, err)
+				if len(m.Failures) != 2 || m.Failures[0].Task != "task" || !errors.Is(m.Failures[1].Err, errC) || errors.Is(m.Failures[1].Err, errA) {
+					t.Errorf("got %+v, want the task's failure and c alone", err)
+				}
+			})
+		}
+	}
+}
+
+// filed returns what task has failed with, by what Run returned.
+func filed(err error, task string) error {
+	if m, ok := err.(*nursery.MultiError); ok {
+		for _, f := range m.Failures {
+			if f.Task == task {
+				return f.Err
+			}
+		}
+	}
+	return err
+}
+
+// N9, N10, N11, N13
+func TestAHandleTellsHowItsTaskEnded(t *testing.T) {
+	returns := nursery.OnPanic(nursery.ReturnPanics)
+	tests := []struct {
+		name string
+		task func(context.Context) (int, error)
+		opts []nursery.Option
+		want error
+	}{
+		{"by an error", func(context.Context) (int, error) { return 1, errA }, nil, errA},
+		{"by a Goexit", func(ctx context.Context) (int, error) { return 1, exiting(ctx) }, nil, nursery.ErrGoexit},
+		{"by a panic", func(context.Context) (int, error) { panic(errA) }, []nursery.Option{returns, quiet()}, errA},
+		{"by an error that is kept apart", func(context.Context) (int, error) { return 1, errA }, []nursery.Option{nursery.Isolate(), quiet()}, errA},
+		{"with the nursery", func(ctx context.Context) (int, error) {
+			nursery.From(ctx).Cancel(errB)
+			return 1, ctx.Err()
+		}, nil, errB},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+				v, err := nursery.Async(n, tt.task).Wait(context.Background())
+				if v != 0 || !errors.Is(err, tt.want) {
+					t.Errorf("got %d, %v, want 0, %v", v, err, tt.want)
+				}
+				return nil
+			}, tt.opts...)
+		})
+	}
+}
+
+// N11, N13
+func TestAHandleOfADroppedTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(ignores)
+			task := nursery.Async(n, func(context.Context) (int, error) { t.Error("a dropped task ran"); return 1, nil })
+			synctest.Wait()
+			n.Cancel(nil)
+			if v, err := task.Wait(context.Background()); v != 0 || err != nursery.ErrDropped {
+				t.Errorf("got %d, %v, want 0, %v", v, err, nursery.ErrDropped)
+			}
+			return nil
+		}, nursery.Limit(1))
+		if err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	})
+}
+
+// N8, N13
+func TestAsyncAfterTheEndPanics(t *testing.T) {
+	var closed *nursery.Nursery
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error { closed = n; return nil })
+	got := fmt.Sprint(raised(func() {
+		nursery.Async(closed, func(context.Context) (int, error) { t.Error("the task ran"); return 1, nil })
+	}))
+	if want := "nursery: Async after the nursery closed: tasks may be started until the join has ended"; got != want {
+		t.Errorf("got panic %q, want %q", got, want)
+	}
+}
+
+// N13, N22
+func TestTheContextOfATaskWithAHandle(t *testing.T) {
+	key := new(int)
+	parent := context.WithValue(t.Context(), key, "value")
+	_ = nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+		task := nursery.Async(n, func(ctx context.Context) (int, error) {
+			if nursery.From(ctx) != n || ctx.Value(key) != "value" {
+				t.Error("the context has lost its nursery or its values")
+			}
+			return 1, nil
+		})
+		_, err := task.Wait(context.Background())
+		return err
+	})
+}

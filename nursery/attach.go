@@ -1,0 +1,76 @@
+package nursery
+
+import "context"
+
+// Attach runs f as a task of n in the caller's own goroutine, and returns what
+// f does. It is for goroutines that others own and that call us: a handler of
+// net/http, a callback of a driver.
+//
+//	func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+//		err := s.nursery.Attach("snapshot", func(ctx context.Context) error { return s.snapshot(ctx, w) })
+//		…
+//	}
+//
+// While f runs n stays open. F is given the context of n, not that of the
+// caller, and what it fails with is a failure of n too, under that name (""
+// is none). A panic of f cancels n and is reported like any, and is then raised
+// in the caller as a [*PanicError], unless [ReturnPanics] says otherwise; a
+// Goexit is a failure of n and goes on. So both the caller and the join of n
+// learn of it. It does not count against a [Limit].
+//
+// When n has closed Attach returns [ErrClosed] and does not call f. A nil f, a
+// nil nursery and one that was never opened panic.
+func (n *Nursery) Attach(name string, f func(ctx context.Context) error) error {
+	n.mustBeOpened("Attach")
+	if f == nil {
+		panic("nursery: Attach: nil function")
+	}
+	s, ok := n.enter(spawned)
+	if !ok {
+		return ErrClosed
+	}
+	t := newTask()
+	t.n, t.name, t.unlimited, t.index, t.pc = n, name, true, place(s), codeOf(f)
+	n.enrol(t, s)
+	return t.attached(f)
+}
+
+// attached runs f in place of t's goroutine. It has a frame of its own for the
+// Goexit, as runHere has.
+func (t *task) attached(f func(context.Context) error) error {
+	onPanic := t.n.cfg.onPanic
+	returned := false
+	defer func() {
+		var none *task
+		defer t.out(&none)
+		if !returned {
+			t.settle(exited(t.failure(ErrGoexit)))
+		}
+	}()
+	err, panicked := t.callAttached(f)
+	returned = true
+	if panicked && onPanic != ReturnPanics {
+		panic(err)
+	}
+	return err
+}
+
+func (t *task) callAttached(f func(context.Context) error) (err error, panicked bool) { //nolint:revive // the panic is about err
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			failed := t.n.panicked(t.index, t.name, v)
+			err, panicked = failed.Err, true
+			t.settle(failed)
+		}
+	}()
+	err = f((*scope)(t.n))
+	returned = true
+	if err != nil {
+		t.settle(t.failure(err))
+	}
+	return err, false
+}

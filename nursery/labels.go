@@ -1,0 +1,61 @@
+package nursery
+
+import (
+	"context"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+)
+
+// The labels of a named task's goroutine, by which a profile shows it.
+const (
+	nurseryLabel = "nursery"
+	taskLabel    = "task"
+)
+
+// label labels the goroutine that is about to run t with t's name, or takes
+// the labels of the task before it away, and reports whether it has some now.
+func (t *task) label() bool {
+	ctx := context.Context((*scope)(t.n))
+	if t.name != "" {
+		ctx = labelled(ctx, t.n.cfg.name, t.name)
+	}
+	pprof.SetGoroutineLabels(ctx)
+	return t.name != ""
+}
+
+// labelSets pools the contexts that labels are set from, for they take four
+// times as long to make as to set. It is bounded because names need not be.
+var labelSets struct {
+	sync.Map // from labelKey to context.Context
+	size     atomic.Int64
+}
+
+const maxLabelSets = 1000
+
+type labelKey struct{ nursery, task string }
+
+// labelled returns a context with the labels of a task beside those of ctx.
+func labelled(ctx context.Context, nursery, task string) context.Context {
+	own := true
+	pprof.ForLabels(ctx, func(string, string) bool { own = false; return false })
+	if !own {
+		return withLabels(ctx, nursery, task)
+	}
+	key := labelKey{nursery, task}
+	if kept, ok := labelSets.Load(key); ok {
+		return kept.(context.Context)
+	}
+	made := withLabels(context.Background(), nursery, task)
+	if labelSets.size.Add(1) <= maxLabelSets {
+		labelSets.Store(key, made)
+	}
+	return made
+}
+
+func withLabels(ctx context.Context, nursery, task string) context.Context {
+	if nursery == "" {
+		return pprof.WithLabels(ctx, pprof.Labels(taskLabel, task))
+	}
+	return pprof.WithLabels(ctx, pprof.Labels(nurseryLabel, nursery, taskLabel, task))
+}

@@ -1,0 +1,119 @@
+package nursery
+
+import (
+	"context"
+	"sync"
+)
+
+// solo is what a task has beyond others if somebody holds a handle to it: a
+// context of its own, so that it can be cancelled alone, and an end that can
+// be waited for.
+type solo struct {
+	n      *Nursery
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	over   chan struct{} // closed when the task has ended
+	end    failure       // how it ended; settled before over is closed
+
+	shielded bool // from the nursery's cancellation, as helpers are
+
+	mu      sync.Mutex // guards what follows; never held across a wait
+	stopped *Cancelled // the task was cancelled alone
+	pending bool       // the task's failures are its starter's: see Start
+	ended   bool
+}
+
+// open readies s for a task of n. A helper's context is not that of others.
+func (s *solo) open(n *Nursery, helper bool) {
+	var parent context.Context = (*scope)(n)
+	if helper {
+		n.mu.Lock()
+		parent = n.helperContext(&n.rarely().helpers)
+		n.mu.Unlock()
+	}
+	s.n, s.over, s.shielded = n, make(chan struct{}), helper
+	s.ctx, s.cancel = context.WithCancelCause(parent)
+}
+
+// stop cancels the task alone.
+func (s *solo) stop(who string, reason error) {
+	s.mu.Lock()
+	c := s.stopped
+	if c == nil {
+		c = s.n.cancelledBy(who, reason)
+		s.stopped = c
+	}
+	s.mu.Unlock()
+	s.cancel(c)
+}
+
+// takes is told that the task ended with f, and keeps it for the handle. It
+// returns true, with f less its echoes of s being stopped, if f is also the
+// nursery's business.
+func (s *solo) takes(f *failure) bool {
+	s.mu.Lock()
+	stopped, pending := s.stopped, s.pending
+	s.mu.Unlock()
+	real, why := s.sift(f.Err, stopped)
+	f.Err = real
+	s.end = *f
+	switch {
+	case real == nil:
+		s.end.Err = why
+	case !pending:
+		s.end.Err = &told{err: real, n: s.n}
+	}
+	if pending && f.fresh { // its starter will be handed it, but perhaps much later
+		s.n.reportNews(*f)
+	}
+	return !pending && real != nil
+}
+
+// sift strips the echoes of a cancellation of the task alone, or with all, from
+// err. If nothing is left it returns the cancellation.
+func (s *solo) sift(err error, stopped *Cancelled) (real, why error) {
+	if stopped != nil {
+		if real, _ = s.n.siftBy(err, stopped); real == nil {
+			return nil, stopped
+		}
+		err = real
+	}
+	if c := s.n.ended(); c != nil {
+		if real, _ = s.n.siftBy(err, c); real == nil {
+			return nil, c
+		}
+	}
+	return err, nil
+}
+
+// drop is told that the task will never run.
+func (s *solo) drop() {
+	s.end.Err = ErrDropped
+	s.finish()
+}
+
+// finish is told that the task is over.
+func (s *solo) finish() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.cancel(closedCause)
+	close(s.over)
+}
+
+// told is the failure of a task as its handle tells it. In the nursery of the
+// task, where it has been filed, it is no failure of whoever returns it.
+type told struct {
+	err error
+	n   *Nursery
+}
+
+func (t *told) Error() string { return text(t.err) }
+func (t *told) Unwrap() error { return t.err }
+
+// hasTold reports whether err is a failure of a task of n that was told by its
+// handle, and so has been filed before.
+func (n *Nursery) hasTold(err error) bool {
+	t, ok := err.(*told)
+	return ok && t != nil && t.n == n
+}
