@@ -30,15 +30,16 @@ func All(ctx context.Context, tasks ...func(ctx context.Context) error) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	n := new(Nursery)
-	n.open(ctx, nil)
+	n := &Nursery{parent: ctx, cfg: plain}
+	count := uint64(len(tasks))
+	n.state.Store(count*spawned + count) // the last one is live in the body's place
 	last := len(tasks) - 1
-	for _, task := range tasks[:last] {
-		n.Go(task)
+	for i, task := range tasks[:last] {
+		t := newTask()
+		t.n, t.fn, t.index = n, task, uint32(i+1)
+		t.launch()
 	}
-	index := uint32(n.state.Add(spawned) >> 32)
-	n.runHere(index, tasks[last])
-	return n.Join()
+	return n.run(uint32(count), func(ctx context.Context, _ *Nursery) error { return tasks[last](ctx) })
 }
 
 // Into makes a task of f that stores its result in *dst. An f that fails

@@ -30,13 +30,17 @@ func (n *Nursery) Attach(name string, f func(ctx context.Context) error) error {
 		return ErrClosed
 	}
 	t := newTask()
-	t.n, t.name, t.unlimited, t.index, t.pc = n, name, true, place(s), codeOf(f)
-	n.enrol(t, s)
+	t.n, t.unlimited, t.index, t.fn = n, true, place(s), f
+	if name != "" {
+		t.note().name = name
+	}
+	t.notice(s)
+	t.phase.Store(running)
 	return t.attached(f)
 }
 
 // attached runs f in place of t's goroutine. It has a frame of its own for the
-// Goexit, as runHere has.
+// Goexit, as [Nursery.run] has.
 func (t *task) attached(f func(context.Context) error) error {
 	onPanic := t.n.cfg.onPanic
 	returned := false
@@ -62,7 +66,7 @@ func (t *task) callAttached(f func(context.Context) error) (err error, panicked 
 			return
 		}
 		if v := recover(); v != nil {
-			failed := t.n.panicked(t.index, t.name, v)
+			failed := t.n.panicked(t.index, t.name(), v)
 			err, panicked = failed.Err, true
 			t.settle(failed)
 		}

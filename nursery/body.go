@@ -2,10 +2,14 @@ package nursery
 
 import "context"
 
-// runHere runs f, the body or a task that takes its place, in the caller's
-// goroutine, and files how it ended. A Goexit cannot be turned into a return:
-// the nursery then ends here, and the exit goes on.
-func (n *Nursery) runHere(index uint32, f func(context.Context) error) {
+// body is what runs in the caller's goroutine: the body, or a task that takes
+// its place.
+type body = func(ctx context.Context, n *Nursery) error
+
+// run runs the body in the caller's goroutine, and the nursery to its end. A
+// Goexit of the body cannot be turned into a return: the nursery then ends
+// here, and the exit goes on.
+func (n *Nursery) run(index uint32, f body) error {
 	returned := false
 	defer func() {
 		if !returned {
@@ -14,11 +18,14 @@ func (n *Nursery) runHere(index uint32, f func(context.Context) error) {
 	}()
 	n.callHere(index, f)
 	returned = true
+	n.wait()
+	n.close()
+	return n.outcome()
 }
 
 // callHere has a frame of its own because a recovered panic may not be the
 // end: a Goexit whose deferred functions panicked goes on after the recovery.
-func (n *Nursery) callHere(index uint32, f func(context.Context) error) {
+func (n *Nursery) callHere(index uint32, f body) {
 	returned := false
 	defer func() {
 		if returned {
@@ -28,7 +35,7 @@ func (n *Nursery) callHere(index uint32, f func(context.Context) error) {
 			n.settle(n.panicked(index, "", v))
 		}
 	}()
-	err := f((*scope)(n))
+	err := f((*scope)(n), n)
 	returned = true
 	if err != nil {
 		n.failsHere(index, err)
@@ -40,7 +47,7 @@ func (n *Nursery) callHere(index uint32, f func(context.Context) error) {
 //
 //go:noinline
 func (n *Nursery) failsHere(index uint32, err error) {
-	n.settle(failure{Failure: Failure{Err: err, Index: int(index)}})
+	n.settle(&failure{Failure: Failure{Err: err, Index: int(index)}})
 }
 
 // exit ends n while a Goexit takes the body's goroutine away: what would have
@@ -61,7 +68,7 @@ func (n *Nursery) exit() {
 func (n *Nursery) Fail(err error) {
 	n.mustBeOpened("Fail")
 	if err != nil {
-		n.fileLate(failure{Failure: Failure{Err: err}})
+		n.fileLate(&failure{Failure: Failure{Err: err}})
 	}
 }
 
@@ -81,7 +88,7 @@ func (n *Nursery) FailPanic(v any) {
 
 // fileLate files f while it holds the nursery open, so that the join cannot
 // miss it.
-func (n *Nursery) fileLate(f failure) {
+func (n *Nursery) fileLate(f *failure) {
 	if _, ok := n.enter(0); !ok {
 		n.reportNews(f)
 		return

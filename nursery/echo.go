@@ -19,9 +19,7 @@ func (n *Nursery) sift(err error) (real error, cut bool) {
 // siftBy strips the echoes of the cancellation c, of the nursery or of some of
 // its tasks alone.
 func (n *Nursery) siftBy(err error, c *Cancelled) (real error, cut bool) {
-	// So end nearly all tasks of a cancelled nursery. It is said first because
-	// what follows would make each of their stacks grow.
-	if isContextError(err) || err == error(c) {
+	if c.echoedPlainlyBy(err) { // first, because what follows takes more stack than there may be
 		return nil, c.parent
 	}
 	if _, kids := branch(err); kids == nil {
@@ -32,6 +30,10 @@ func (n *Nursery) siftBy(err error, c *Cancelled) (real error, cut bool) {
 	}
 	return n.siftBranches(err, c)
 }
+
+// echoedPlainlyBy reports whether err is what most code returns when c ended
+// its context.
+func (c *Cancelled) echoedPlainlyBy(err error) bool { return isContextError(err) || err == error(c) }
 
 // siftBranches is sift for an err that wraps several. It is apart because its
 // results live on the heap.

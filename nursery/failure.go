@@ -14,7 +14,7 @@ type failure struct {
 
 // exited returns f, the failure of a task that called Goexit, with the stack of
 // that. It must be called while the deferred functions run: then it is there.
-func exited(f failure) failure {
+func exited(f *failure) *failure {
 	where := callers()
 	f.exit = &where
 	return f
@@ -22,7 +22,7 @@ func exited(f failure) failure {
 
 // settle files what a task or the body ended with: nothing, an echo of the
 // cancellation, or a failure.
-func (n *Nursery) settle(f failure) {
+func (n *Nursery) settle(f *failure) {
 	if f.Err == nil {
 		return
 	}
@@ -48,7 +48,7 @@ func (n *Nursery) settle(f failure) {
 
 // handOver gives the failure of a critical task to the owner's function. If
 // that panics the failure is filed as if there were none.
-func (n *Nursery) handOver(f failure) {
+func (n *Nursery) handOver(f *failure) {
 	if f.fresh {
 		n.reportNews(f)
 		f.fresh = false
@@ -59,25 +59,25 @@ func (n *Nursery) handOver(f failure) {
 }
 
 // file keeps f. The first failure cancels the nursery.
-func (n *Nursery) file(f failure) {
+func (n *Nursery) file(f *failure) {
 	n.mu.Lock()
 	r := n.rarely()
-	first, kept := len(r.failures) == 0, len(r.failures) < maxFailures
+	first, kept, fresh := len(r.failures) == 0, len(r.failures) < maxFailures, f.fresh
+	f.fresh = false
 	if f.panicked && !r.panicked { // the one to raise is kept in any case
 		r.panicked, kept = true, true
 	}
 	if kept {
 		r.failures = append(r.failures, f)
-		r.failures[len(r.failures)-1].fresh = false
 	} else {
 		r.omitted++
 	}
 	n.mu.Unlock()
 	if first {
-		n.fail(f.Failure)
+		n.fail(&f.Failure)
 	}
-	if f.fresh || !kept {
-		n.reportNews(f)
+	if fresh || !kept {
+		n.reportAs(f, fresh)
 	}
 }
 
@@ -95,7 +95,7 @@ func (n *Nursery) fileCut() {
 	defer n.mu.Unlock()
 	if r := n.rarely(); !r.cut {
 		r.cut = true
-		r.failures = append(r.failures, failure{Failure: Failure{Err: reason, Index: -1}})
+		r.failures = append(r.failures, &failure{Failure: Failure{Err: reason, Index: -1}})
 	}
 }
 
@@ -115,7 +115,7 @@ func (n *Nursery) Failures() []Failure {
 	return out
 }
 
-func (n *Nursery) failures() []failure {
+func (n *Nursery) failures() []*failure {
 	r := n.rare.Load()
 	if r == nil {
 		return nil

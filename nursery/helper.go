@@ -48,12 +48,13 @@ func (t *task) help() error {
 		return ErrClosed
 	}
 	t.index, t.unlimited = place(s), true
+	t.notice(s)
 	if t.solo == nil {
 		fn := t.fn
+		t.note().code = codeOf(fn)
 		t.fn = func(context.Context) error { return fn(ctx) }
 	}
-	n.enrol(t, s)
-	spawn(t)
+	t.launch()
 	return nil
 }
 

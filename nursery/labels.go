@@ -17,11 +17,12 @@ const (
 // the labels of the task before it away, and reports whether it has some now.
 func (t *task) label() bool {
 	ctx := context.Context((*scope)(t.n))
-	if t.name != "" {
-		ctx = labelled(ctx, t.n.cfg.name, t.name)
+	name := t.name()
+	if name != "" {
+		ctx = labelled(ctx, t.n.cfg.name, name)
 	}
 	pprof.SetGoroutineLabels(ctx)
-	return t.name != ""
+	return name != ""
 }
 
 // labelSets pools the contexts that labels are set from, for they take four

@@ -17,19 +17,18 @@ type outsider struct {
 	taken chan struct{}
 }
 
-// queueUp finds a place for t, which has made the state s: among those that
-// run, in the queue or, if wait is set, in front of it. It returns an error only
-// if wait is not set.
-func (n *Nursery) queueUp(t *task, s uint64, wait bool) error {
+// queueUp finds a place for t, which is counted as live: among those that run,
+// in the queue or, if wait is set, in front of it. It returns an error only if
+// wait is not set.
+func (n *Nursery) queueUp(t *task, wait bool) error {
 	t.phase.Store(queued)
-	n.enrol(t, s)
 	n.mu.Lock()
 	l := &n.rarely().line
 	switch {
 	case l.running < n.cfg.limit:
 		l.running++
 		n.mu.Unlock()
-		t.phase.Store(running)
+		t.become(running)
 		spawn(t)
 		return nil
 	case n.cancelled.Load() != nil: // dropQueued may be over
@@ -91,7 +90,7 @@ func (n *Nursery) nextQueued() *task {
 		return nil
 	}
 	t := l.waiting.pop()
-	t.phase.Store(running)
+	t.become(running)
 	return t
 }
 
@@ -128,7 +127,7 @@ func (n *Nursery) discard(t *task) {
 	if t.solo != nil {
 		t.solo.drop()
 	}
-	t.close()
+	t.retire()
 	n.leave()
 }
 

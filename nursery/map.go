@@ -24,21 +24,17 @@ import (
 // Each call may start more tasks with [From] of its context; Map joins them
 // too. No items give no results and no error. A nil ctx or f and a limit below
 // 1 panic. Map runs nothing in the caller's goroutine. Beside the results it
-// makes three allocations, however many items there are.
+// makes two allocations, however many items there are.
 func Map[T, R any](ctx context.Context, limit int, items []T, f func(ctx context.Context, item T) (R, error)) ([]R, error) {
 	checkMap(ctx, "Map", limit, f == nil)
 	if len(items) == 0 {
 		return nil, nil
 	}
-	results := make([]R, len(items))
-	err := share(ctx, codeOf(f), limit, len(items), func(ctx context.Context, i int) (err error) {
-		results[i], err = f(ctx, items[i])
-		return err
-	})
-	if err != nil {
+	b := &batch[T, R]{f: f, items: items, results: make([]R, len(items))}
+	if err := b.run(ctx, limit); err != nil {
 		return nil, err
 	}
-	return results, nil
+	return b.results, nil
 }
 
 func checkMap(ctx context.Context, call string, limit int, nilFunction bool) {
@@ -53,26 +49,33 @@ func checkMap(ctx context.Context, call string, limit int, nilFunction bool) {
 }
 
 // batch is a nursery whose tasks are workers that take items by number. A
-// task for each item would cost ten times as much where items are small.
-type batch struct {
-	n     Nursery
-	t     task // what spawn starts, once for each worker
-	do    func(ctx context.Context, i int) error
-	count int
-	next  atomic.Int64
-	done  atomic.Int64 // calls that succeeded
+// task for each item would cost ten times as much where items are small. (To
+// take several at a time would cost less still, and have slow ones wait for
+// each other while other workers are idle.)
+type batch[T, R any] struct {
+	n       Nursery
+	t       task // what spawn starts, once for each worker
+	f       func(ctx context.Context, item T) (R, error)
+	items   []T
+	results []R
+	next    atomic.Int64
+	done    atomic.Int64 // calls that succeeded
 }
 
-// share calls do with the numbers below count, by at most limit workers. On the
-// roll they are one, that runs code.
-func share(ctx context.Context, code uintptr, limit, count int, do func(ctx context.Context, i int) error) error {
-	b := &batch{do: do, count: count}
-	b.t.entry, b.t.n, b.t.pc, b.t.index, b.t.embedded = b.work, &b.n, code, 1, true
+// run has at most limit workers call f with the items. In listings they are
+// one task.
+func (b *batch[T, R]) run(ctx context.Context, limit int) error {
+	b.t.entry = b.work
 	b.n.open(ctx, nil)
+	count := len(b.items)
 	workers := min(limit, count, live-1)
 	// Items are numbered as tasks are, and tasks that they start come after.
 	b.n.state.Store(uint64(min(count, math.MaxUint32))*spawned + uint64(workers) + 1)
-	b.n.enrol(&b.t, b.n.state.Load())
+	listed := newTask()
+	listed.n, listed.index = &b.n, 1
+	listed.note().code = codeOf(b.f)
+	listed.phase.Store(running)
+	defer listed.retire()
 	for range workers {
 		spawn(&b.t)
 	}
@@ -86,7 +89,7 @@ func share(ctx context.Context, code uintptr, limit, count int, do func(ctx cont
 // work is the life of a worker's goroutine. It keeps the promises that
 // task.step keeps for other tasks, with the item's number in place of the
 // task's.
-func (b *batch) work() {
+func (b *batch[T, R]) work() {
 	n := &b.n
 	defer n.leave()
 	i, done, returned := 0, 0, false
@@ -101,8 +104,9 @@ func (b *batch) work() {
 			n.settle(exited(itemFailure(i, ErrGoexit)))
 		}
 	}()
+	var err error
 	for i = b.take(); i >= 0; i = b.take() {
-		if err := b.do((*scope)(n), i); err != nil {
+		if b.results[i], err = b.f((*scope)(n), b.items[i]); err != nil {
 			n.settle(itemFailure(i, err))
 			break // for n is cancelled, by this failure or by what it echoes
 		}
@@ -113,13 +117,13 @@ func (b *batch) work() {
 
 // take returns the next item's number, or -1 if there is none or it may not
 // be begun any more.
-func (b *batch) take() int {
+func (b *batch[T, R]) take() int {
 	i := int(b.next.Add(1)) - 1
-	if i >= b.count {
+	switch {
+	case i >= len(b.items):
 		return -1
-	}
-	if c := b.n.ended(); c != nil {
-		if c.parent {
+	case b.n.cancelled.Load() != nil || b.n.parent.Err() != nil:
+		if c := b.n.ended(); c.parent {
 			b.n.fileCut()
 		}
 		return -1
@@ -127,6 +131,6 @@ func (b *batch) take() int {
 	return i
 }
 
-func itemFailure(i int, err error) failure {
-	return failure{Failure: Failure{Err: err, Index: i + 1}}
+func itemFailure(i int, err error) *failure {
+	return &failure{Failure: Failure{Err: err, Index: i + 1}}
 }

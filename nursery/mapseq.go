@@ -65,10 +65,10 @@ type stream[T, R any] struct {
 // items are.
 func (s *stream[T, R]) begin(read func(context.Context) error) {
 	s.senders.Add(1)
-	state, _ := s.n.enter(0)
+	s.n.enter(0)
 	t := newTask()
-	t.n, t.fn, t.pc = &s.n, read, codeOf(read)
-	s.n.enrol(t, state)
+	t.n, t.fn = &s.n, read
+	t.phase.Store(running)
 	spawn(t)
 }
 

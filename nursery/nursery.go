@@ -26,7 +26,6 @@ type Nursery struct {
 	idle  sync.WaitGroup // what Join waits on when tasks outlive the body
 
 	cancelled atomic.Pointer[Cancelled]
-	roll      atomic.Pointer[task] // the tasks, youngest first: see enrol
 
 	mu         sync.Mutex // guards what follows; never held across a wait
 	done       context.Context
@@ -48,14 +47,13 @@ const (
 // rare is what most nurseries never need: it lives out of line to keep the
 // nursery itself within one small allocation.
 type rare struct {
-	failures []failure
+	failures []*failure
 	omitted  int
 	panicked bool // a panic is among them
 	cut      bool // the parent's end cut work short, and is filed
 	line     line
 	drain    drain
 	helpers  helpers
-	call     rollCall
 }
 
 // rarely returns what n.rare holds, made on first use. The caller holds n.mu.
@@ -96,8 +94,7 @@ func Run(ctx context.Context, body func(ctx context.Context, n *Nursery) error, 
 	}
 	n := new(Nursery)
 	n.open(ctx, opts)
-	n.runHere(0, func(ctx context.Context) error { return body(ctx, n) })
-	return n.Join()
+	return n.run(0, body)
 }
 
 // Open opens n for code that is not shaped like a function and cannot use
@@ -209,9 +206,6 @@ func (n *Nursery) close() {
 		n.stopFollowing()
 	}
 	n.cancel(closedCause)
-	if n.roll.Load() != nil {
-		n.dissolve()
-	}
 	if n.rare.Load() != nil {
 		n.undrain()
 	}

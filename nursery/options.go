@@ -155,9 +155,9 @@ func OnCritical(f func(err error)) Option {
 	return Option{set: func(c *config) { c.critical = f }}
 }
 
-// Trace has the tasks of the nursery, and of nurseries opened below it from
-// then on, tell in [Nursery.Tree] when and where they were started, as named
-// ones do. That costs each some 250 nanoseconds when it starts.
+// Trace has the tasks of the nursery tell in [Nursery.Tree] when and where they
+// were started, as named ones do. That costs each half a microsecond when it
+// starts. It is not inherited.
 func Trace() Option {
 	return Option{set: func(c *config) { c.start |= traced }}
 }

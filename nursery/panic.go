@@ -26,8 +26,8 @@ type PanicError struct {
 
 // panicked makes a failure of what recover returned. It must be called by the
 // deferred function itself, whose stack still has the panic's below it.
-func (n *Nursery) panicked(index uint32, task string, v any) failure {
-	f := failure{Failure: Failure{Task: task, Index: int(index)}, panicked: true}
+func (n *Nursery) panicked(index uint32, task string, v any) *failure {
+	f := &failure{Failure: Failure{Task: task, Index: int(index)}, panicked: true}
 	switch v := v.(type) {
 	case *PanicError: // raised by a nursery further down, which reported it
 		if v.caught() {

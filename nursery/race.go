@@ -53,7 +53,7 @@ func Race[T any](ctx context.Context, tasks ...func(ctx context.Context) (T, err
 type race[T any] struct {
 	n Nursery
 	// What follows is under n.mu.
-	lost  []failure // which do not cancel n
+	lost  []*failure // which do not cancel n
 	won   bool
 	value T
 }
@@ -86,7 +86,7 @@ func (r *race[T]) lose(index int, err error) {
 	}
 	r.n.mu.Lock()
 	defer r.n.mu.Unlock()
-	r.lost = append(r.lost, failure{Failure: Failure{Err: err, Index: index}})
+	r.lost = append(r.lost, &failure{Failure: Failure{Err: err, Index: index}})
 }
 
 // outcome is what Race returns, or raises, when n has closed.
@@ -94,7 +94,7 @@ func (r *race[T]) outcome() (none T, err error) {
 	r.n.mu.Lock()
 	rare := r.n.rarely()
 	if r.won { // then all that counts is what Go filed: a panic or a Goexit
-		rare.failures = slices.DeleteFunc(rare.failures, func(f failure) bool { return f.Index < 0 })
+		rare.failures = slices.DeleteFunc(rare.failures, func(f *failure) bool { return f.Index < 0 })
 	} else {
 		rare.failures = append(r.lost, rare.failures...)
 	}

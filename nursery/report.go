@@ -34,18 +34,21 @@ func (r Report) LogAttrs() []slog.Attr {
 // reportNews reports what of f has not been: a panic that a nursery further
 // down caught was reported there, but what travels in it was not. The parent's
 // end and net/http's abort are no news.
-func (n *Nursery) reportNews(f failure) {
-	if !f.fresh {
+func (n *Nursery) reportNews(f *failure) { n.reportAs(f, f.fresh) }
+
+func (n *Nursery) reportAs(f *failure, fresh bool) {
+	news := f.Failure
+	if !fresh {
 		_, isPanic := f.Err.(*PanicError)
 		if f.Index < 0 || f.panicked && !isPanic {
 			return
 		}
-		f.Err = Filter(f.Err, func(leaf error) bool { return !holdsCaught(leaf) })
-		if f.Err == nil {
+		news.Err = Filter(f.Err, func(leaf error) bool { return !holdsCaught(leaf) })
+		if news.Err == nil {
 			return
 		}
 	}
-	n.report(f.Failure)
+	n.report(news)
 }
 
 // reportFailures reports what failed where there is nobody to return it to.

@@ -170,7 +170,7 @@ func (s *service) gaveUp(last, cut error) error {
 // report reports what a run ended with, but for panics, which have been.
 func (s *service) report(ctx context.Context, err error) {
 	if err != nil {
-		nurseryFor(ctx).reportNews(failure{Failure: Failure{Err: err, Task: s.Name}})
+		nurseryFor(ctx).reportNews(&failure{Failure: Failure{Err: err, Task: s.Name}})
 	}
 }
 

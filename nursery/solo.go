@@ -64,7 +64,7 @@ func (s *solo) takes(f *failure) bool {
 		s.end.Err = &told{err: real, n: s.n}
 	}
 	if pending && f.fresh { // its starter will be handed it, but perhaps much later
-		s.n.reportNews(*f)
+		s.n.reportNews(f)
 	}
 	return !pending && real != nil
 }

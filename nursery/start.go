@@ -47,8 +47,7 @@ func Start[T any](ctx context.Context, n *Nursery, f func(ctx context.Context, r
 	h := &beginning[T]{ready: make(chan struct{})}
 	h.solo.pending = true
 	t := n.newSolo(&h.solo, opts)
-	t.pc, t.unlimited = codeOf(f), true
-	t.phase.Store(starting)
+	t.note().code, t.unlimited = codeOf(f), true
 	t.fn = func(context.Context) error { return f(h.solo.ctx, func(v T) { h.say(t, v) }) }
 	if ctx.Err() != nil { // then f is to see that from the start
 		h.solo.giveUp(ctx)
@@ -81,7 +80,7 @@ func (h *beginning[T]) say(t *task, v T) {
 	default:
 		s.pending = false
 		h.value = v
-		t.phase.Store(running)
+		t.become(running)
 		close(h.ready)
 	}
 }

@@ -1,12 +1,6 @@
 package nursery
 
-import (
-	"context"
-	"reflect"
-	"sync"
-	"sync/atomic"
-	"time"
-)
+import "context"
 
 const onNil = " on a nil nursery: this context belongs to none (is the middleware installed?)"
 
@@ -23,7 +17,7 @@ const onNil = " on a nil nursery: this context belongs to none (is the middlewar
 //
 // A task without options costs no allocation.
 func (n *Nursery) Go(task func(ctx context.Context) error, opts ...TaskOption) {
-	if err := n.start("Go", task, opts, true); err != nil {
+	if n.prepare("Go", task, opts).begin(true) != nil {
 		panic("nursery: Go after the nursery closed: tasks may be started until the join has ended, and late ones with TryGo")
 	}
 }
@@ -34,10 +28,11 @@ func (n *Nursery) Go(task func(ctx context.Context) error, opts ...TaskOption) {
 // then the task never runs. It never waits. Like Go it panics on a nil nursery
 // and with a nil task.
 func (n *Nursery) TryGo(task func(ctx context.Context) error, opts ...TaskOption) error {
-	return n.start("TryGo", task, opts, false)
+	return n.prepare("TryGo", task, opts).begin(false)
 }
 
-func (n *Nursery) start(call string, fn func(context.Context) error, opts []TaskOption, wait bool) error {
+// prepare returns the record of a task that has not begun.
+func (n *Nursery) prepare(call string, fn func(context.Context) error, opts []TaskOption) *task {
 	if n == nil {
 		panic("nursery: " + call + onNil)
 	}
@@ -45,18 +40,19 @@ func (n *Nursery) start(call string, fn func(context.Context) error, opts []Task
 		panic("nursery: " + call + ": nil task")
 	}
 	t := newTask()
-	t.n, t.fn, t.pc = n, fn, codeOf(fn)
+	t.n, t.fn = n, fn
 	for _, o := range opts {
 		t.apply(o)
 	}
-	return t.begin(wait)
+	return t
 }
 
 // goAs starts fn in a nursery of our own that is open and has no limit, under
 // the name of code.
 func (n *Nursery) goAs(code uintptr, fn func(context.Context) error) {
 	t := newTask()
-	t.n, t.fn, t.pc = n, fn, code
+	t.n, t.fn = n, fn
+	t.note().code = code
 	_ = t.begin(true)
 }
 
@@ -73,98 +69,66 @@ func (t *task) begin(wait bool) error {
 		return ErrClosed
 	}
 	t.index = place(s)
+	t.notice(s)
 	if n.cfg.limit > 0 && !t.unlimited {
-		return n.queueUp(t, s, wait)
+		return n.queueUp(t, wait)
 	}
-	n.enrol(t, s)
-	spawn(t)
+	t.launch()
 	return nil
 }
 
-// task is the record of one task. Records are pooled, and each carries its
-// bound run method: starting a goroutine with it allocates nothing. They hold
-// no channel and no WaitGroup, which must not cross from one synctest bubble
-// to another.
-//
-// A record can be read by others from when it is on the roll until it is over,
-// and what it has by then does not change: but for fn and solo, which are the
-// task's own, and what is atomic.
-type task struct {
-	n         *Nursery
-	fn        func(context.Context) error
-	solo      *solo // of a task with a handle
-	entry     func()
-	index     uint32
-	critical  bool
-	helper    bool
-	unlimited bool // does not count against the limit
-	embedded  bool // in something that is not pooled
-
-	below bool // stands for a nursery below, which is sub until it closes
-
-	phase atomic.Uint32
-	sub   atomic.Pointer[Nursery]
-
-	name  string
-	pc    uintptr        // where the code of fn begins
-	began time.Time      // of named tasks, or with [Trace]
-	place [depth]uintptr // the stack of who started it, likewise
-
-	// Under the nursery's mu, once on the roll: see there.
-	older *task
-	above *task // of the oldest: the record of the nursery above
-}
-
-// depth is how much of the stack of who starts a named task is kept: enough to
-// see past our own calls.
-const depth = 6
-
-// The phases of a task.
-const (
-	running = iota
-	queued
-	starting // it has not said yet that it is ready: see [Start]
-	over
-)
-
-var tasks sync.Pool
-
-func newTask() *task {
-	if t, ok := tasks.Get().(*task); ok {
-		return t
+// launch starts t's goroutine.
+func (t *task) launch() {
+	if t.solo != nil && t.solo.pending {
+		t.phase.Store(starting)
+	} else {
+		t.phase.Store(running)
 	}
-	t := new(task)
-	t.entry = t.run
-	return t
+	spawn(t)
 }
 
 func (t *task) apply(o TaskOption) {
 	if o.name != "" {
-		t.name = o.name
+		t.note().name = o.name
 	}
 	t.critical = t.critical || o.critical
 	t.helper = t.helper || o.helper
 }
 
-// codeOf returns where the code of a function begins.
-func codeOf(fn any) uintptr { return reflect.ValueOf(fn).Pointer() }
-
 // spawn starts every goroutine of the module, and of the modules on top of
 // it. (That it is the only place is tested.)
 func spawn(t *task) { go t.entry() }
 
-// run is a goroutine's life: a task, and those that waited for its place. A
-// Goexit takes the goroutine away, be it called by a task, by its deferred
-// functions or by an observer; whoever is next then gets a new one.
+// run is a goroutine's life: a task, and under a limit those that waited for
+// its place.
 func (t *task) run() {
+	if t.notes != nil && t.notes.name != "" {
+		t.label()
+	}
+	if t.n.cfg.limit == 0 {
+		var none *task
+		t.step(&none)
+		return
+	}
+	t.runOn()
+}
+
+// runOn runs t and those after it. A Goexit takes the goroutine away, be it
+// called by a task, by its deferred functions or by an observer; whoever is
+// next then gets a new one.
+func (t *task) runOn() {
 	next := t
 	defer func() {
 		if next != nil {
 			spawn(next)
 		}
 	}()
-	for labelled := false; next != nil; next.step(&next) {
-		if labelled || next.name != "" {
+	for labelled := t.name() != ""; ; {
+		next.step(&next)
+		if next == nil {
+			return
+		}
+		if labelled || next.name() != "" {
 			labelled = next.label()
 		}
 	}
@@ -186,7 +150,7 @@ func (t *task) step(next **task) {
 		} else if t.n.cfg.onPanic == CrashOnPanic {
 			panic(v)
 		} else {
-			t.end(t.n.panicked(t.index, t.name, v), next)
+			t.end(t.n.panicked(t.index, t.name(), v), next)
 		}
 	}()
 	err := t.fn((*scope)(t.n))
@@ -205,6 +169,10 @@ func (t *task) step(next **task) {
 //go:noinline
 func (t *task) fails(err error, next **task) {
 	defer t.out(next)
+	// So end nearly all tasks of a cancelled nursery.
+	if c := t.n.cancelled.Load(); c != nil && !c.parent && c.echoedPlainlyBy(err) && t.solo == nil && !t.helper {
+		return
+	}
 	f := t.failure(err)
 	f.critical = t.critical
 	t.settle(f)
@@ -217,24 +185,24 @@ func (t *task) exits(next **task) {
 	t.end(exited(t.failure(ErrGoexit)), next)
 }
 
-func (t *task) failure(err error) failure {
-	return failure{Failure: Failure{Err: err, Task: t.name, Index: int(t.index)}}
+func (t *task) failure(err error) *failure {
+	return &failure{Failure: Failure{Err: err, Task: t.name(), Index: int(t.index)}}
 }
 
 // end files f, a panic, and counts t out, also when filing it ends in a Goexit:
 // an observer is free to call t.FailNow of a test.
-func (t *task) end(f failure, next **task) {
+func (t *task) end(f *failure, next **task) {
 	defer t.out(next)
 	f.critical = t.critical
 	t.settle(f)
 }
 
 // settle files f, or what of it is the nursery's business.
-func (t *task) settle(f failure) {
+func (t *task) settle(f *failure) {
 	if t.helper {
 		f.Err = t.n.siftHelper(f.Err)
 	}
-	if t.solo == nil || t.solo.takes(&f) {
+	if t.solo == nil || t.solo.takes(f) {
 		t.n.settle(f)
 	}
 }
@@ -249,7 +217,7 @@ func (t *task) out(next **task) {
 	if n.cfg.limit > 0 && !t.unlimited {
 		*next = n.nextQueued()
 	}
-	t.close()
+	t.retire()
 	if helper {
 		n.leaveHelper()
 		return
@@ -257,16 +225,10 @@ func (t *task) out(next **task) {
 	n.leave()
 }
 
-// close marks t as over. Whoever sweeps the roll may then reuse it.
-func (t *task) close() {
-	t.fn, t.solo = nil, nil
-	t.phase.Store(over)
-}
-
-func (t *task) release() {
-	if t.embedded {
-		return
+// retire lets go of a task that is over, or never was.
+func (t *task) retire() {
+	if !t.phase.CompareAndSwap(running, idle) {
+		t.become(idle)
 	}
-	*t = task{entry: t.entry}
-	tasks.Put(t)
+	t.release()
 }

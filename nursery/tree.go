@@ -16,12 +16,12 @@ type Tree struct {
 	// State is "open", "draining", "cancelled" or, of one that has ended or was
 	// never opened, "closed".
 	State string
-	Cause error      // of one that is cancelled: a *Cancelled
+	Cause error // of one that is cancelled: a *Cancelled
 	// Dropped is how many tasks were still queued (see [Limit]) when it was
 	// cancelled, and so never ran. It is still told after the end.
 	Dropped int
-	Tasks []TaskInfo // in the order of starting
-	Below []Tree     // likewise; those without tasks are left out
+	Tasks   []TaskInfo // in the order of starting
+	Below   []Tree     // by title
 }
 
 // TaskInfo describes a live task.
@@ -42,11 +42,12 @@ type TaskInfo struct {
 	Stack string
 }
 
-// Tree lists what is alive in n and in the nurseries below it. It may be called
-// at any time and from any goroutine, stops nobody, and takes some two
-// milliseconds for ten thousand tasks. What begins or ends meanwhile may be in
-// it or not. The body of a nursery is no task, and a nursery whose tasks have
-// not begun is not in it; nor is what the context of n does not lead to. On a nil nursery Tree panics.
+// Tree lists what is alive in n and in the nurseries below it, which are those
+// opened with a context that leads to n. It may be called at any time and from
+// any goroutine, stops nobody, and takes some two milliseconds where ten
+// thousand tasks run in the process. What begins or ends meanwhile may be in it or
+// not. The body of a nursery is no task, so what has no tasks is not listed
+// below. On a nil nursery Tree panics.
 func (n *Nursery) Tree() Tree {
 	if n == nil {
 		panic("nursery: Tree" + onNil)
@@ -54,40 +55,93 @@ func (n *Nursery) Tree() Tree {
 	if n.parent == nil {
 		return Tree{State: "closed"}
 	}
-	l := listing{funcs: make(map[uintptr]string), places: make(map[[depth]uintptr]string)}
-	return l.tree(n)
+	l := listing{
+		branches: map[*Nursery]*twig{n: newTwig(n)},
+		funcs:    make(map[uintptr]string),
+		places:   make(map[[depth]uintptr]string),
+	}
+	for _, r := range allRecords() {
+		if t := r.Value(); t != nil {
+			l.add(t)
+		}
+	}
+	return l.branches[n].tree()
 }
 
-// listing is the making of a tree. Thousands of tasks run a few functions, so
-// it keeps what it looked up.
+// listing is the making of a tree. Thousands of tasks are of a few nurseries,
+// run a few functions and were started in a few places, so it keeps what it
+// looked up.
 type listing struct {
-	funcs  map[uintptr]string
-	places map[[depth]uintptr]string
+	branches map[*Nursery]*twig // nil: not below the root
+	funcs    map[uintptr]string
+	places   map[[depth]uintptr]string
 }
 
-func (l *listing) tree(n *Nursery) Tree {
-	t := Tree{Nursery: n.cfg.name, Tasks: make([]TaskInfo, 0, n.Len())}
-	var below []*Nursery
-	open := n.walkRoll(func(r *task) {
-		if !r.below {
-			l.add(&t, r)
-		} else if sub := r.sub.Load(); sub != nil {
-			below = append(below, sub)
-		}
-	})
-	t.State, t.Cause = n.condition(open)
-	t.Dropped = n.droppedTasks()
-	slices.Reverse(t.Tasks)
-	for _, sub := range slices.Backward(below) {
-		if sub := l.tree(sub); len(sub.Tasks)+len(sub.Below) > 0 {
-			t.Below = append(t.Below, sub)
-		}
+// twig is a part of a tree that is being made.
+type twig struct {
+	n     *Nursery
+	tasks []TaskInfo
+	below []*twig
+}
+
+func newTwig(n *Nursery) *twig { return &twig{n: n, tasks: make([]TaskInfo, 0, n.Len())} }
+
+// branch returns where the tasks of n go, or nil if that is not below the root.
+func (l *listing) branch(n *Nursery) *twig {
+	b, known := l.branches[n]
+	if known || n == nil {
+		return b
+	}
+	if above := l.branch(From(n.parent)); above != nil {
+		b = newTwig(n)
+		above.below = append(above.below, b)
+	}
+	l.branches[n] = b
+	return b
+}
+
+// add adds the task that t is the record of, if there is one.
+func (l *listing) add(t *task) {
+	phase := t.pin()
+	if phase == idle {
+		return
+	}
+	n, helper, index := t.n, t.helper, int(t.index)
+	var about notes
+	if t.notes != nil {
+		about = *t.notes
+	}
+	if about.code == 0 {
+		about.code = codeOf(t.fn)
+	}
+	t.unpin(phase)
+
+	b := l.branch(n)
+	if b == nil {
+		return
+	}
+	info := TaskInfo{Name: about.name, Index: index, Func: l.funcOf(about.code), State: phases[phase], Helper: helper}
+	if !about.began.IsZero() {
+		info.Began, info.Place = about.began, l.placeOf(about.place)
+	}
+	b.tasks = append(b.tasks, info)
+}
+
+var phases = [...]string{running: "running", queued: "queued", starting: "starting"}
+
+func (b *twig) tree() Tree {
+	t := Tree{Nursery: b.n.cfg.name, Tasks: b.tasks, Dropped: b.n.droppedTasks()}
+	t.State, t.Cause = b.n.condition()
+	slices.SortFunc(t.Tasks, func(a, b TaskInfo) int { return a.Index - b.Index })
+	slices.SortStableFunc(b.below, func(a, b *twig) int { return strings.Compare(a.n.cfg.name, b.n.cfg.name) })
+	for _, below := range b.below {
+		t.Below = append(t.Below, below.tree())
 	}
 	return t
 }
 
-func (n *Nursery) condition(open bool) (state string, cause error) {
-	if !open {
+func (n *Nursery) condition() (state string, cause error) {
+	if n.closed() {
 		return "closed", nil
 	}
 	if c := n.ended(); c != nil {
@@ -97,26 +151,6 @@ func (n *Nursery) condition(open bool) (state string, cause error) {
 		return "draining", nil
 	}
 	return "open", nil
-}
-
-// add adds r to t unless it is over.
-func (l *listing) add(t *Tree, r *task) {
-	state := ""
-	switch r.phase.Load() {
-	case running:
-		state = "running"
-	case queued:
-		state = "queued"
-	case starting:
-		state = "starting"
-	default:
-		return
-	}
-	info := TaskInfo{Name: r.name, Index: int(r.index), Func: l.funcOf(r.pc), State: state, Helper: r.helper}
-	if !r.began.IsZero() {
-		info.Began, info.Place = r.began, l.placeOf(&r.place)
-	}
-	t.Tasks = append(t.Tasks, info)
 }
 
 func (l *listing) funcOf(pc uintptr) string {
@@ -135,18 +169,22 @@ var ours = []string{
 	"github.com/creche-go/creche/websocket.",
 }
 
-// placeOf returns who started a task: the first in the stack that is not of
-// ours.
-func (l *listing) placeOf(stack *[depth]uintptr) string {
-	if place, known := l.places[*stack]; known {
-		return place
+func (l *listing) placeOf(stack [depth]uintptr) string {
+	place, known := l.places[stack]
+	if !known {
+		place = placeIn(stack)
+		l.places[stack] = place
 	}
-	place := ""
+	return place
+}
+
+// placeIn returns who started a task: the first in the stack that is not of
+// ours.
+func placeIn(stack [depth]uintptr) (place string) {
 	frames := runtime.CallersFrames(stack[:])
 	for more := true; more; {
 		var frame runtime.Frame
-		frame, more = frames.Next()
-		if frame.Function == "" {
+		if frame, more = frames.Next(); frame.Function == "" {
 			break
 		}
 		place = fmt.Sprintf("%s:%d", frame.File, frame.Line)
@@ -154,7 +192,6 @@ func (l *listing) placeOf(stack *[depth]uintptr) string {
 			break
 		}
 	}
-	l.places[*stack] = place
 	return place
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
@@ -120,13 +119,11 @@ func TestWhatTheTreeSaysOfATask(t *testing.T) {
 			return nil
 		})
 		_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-			n.Go(func(ctx context.Context) error {
-				return nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error { n.Go(slumbers); return nil })
-			})
+			n.Go(slumbers)
 			_ = nursery.Async(n, func(ctx context.Context) (int, error) { return 0, waits(ctx) })
 			synctest.Wait()
 			tree := n.Tree()
-			for _, task := range append(tree.Tasks, tree.Below[0].Tasks...) {
+			for _, task := range tree.Tasks {
 				if task.Began.IsZero() || !strings.Contains(task.Place, here) {
 					t.Errorf("got %+v under Trace", task)
 				}
@@ -203,35 +200,6 @@ func TestTheTreeUnderRace(t *testing.T) {
 	})
 	close(stop)
 	<-done
-}
-
-// N18: a nursery that lives for ever does not keep what has ended.
-func TestTheRollStaysShort(t *testing.T) {
-	for _, opts := range [][]nursery.Option{nil, {nursery.Limit(4)}, {nursery.Trace()}} {
-		_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-			n.Go(waits)
-			for range 20 {
-				for range 500 {
-					n.Go(succeeds)
-					n.Go(func(ctx context.Context) error { return nursery.All(ctx, succeeds, succeeds) })
-				}
-				for n.Len() > 1 {
-					time.Sleep(time.Millisecond)
-				}
-			}
-			for range 3000 { // of which some clear up
-				n.Go(succeeds)
-				for n.Len() > 1 {
-					runtime.Gosched()
-				}
-			}
-			if got := n.RollLength(); got > 3*64 {
-				t.Errorf("got %d records on the roll, want at most %d", got, 3*64)
-			}
-			n.Cancel(nil)
-			return nil
-		}, opts...)
-	}
 }
 
 // N18
