@@ -117,6 +117,34 @@ func TestAllocOfATask(t *testing.T) {
 	}
 }
 
+func TestAllocOfTasksWithMore(t *testing.T) {
+	value := func(context.Context) (int, error) { return 1, nil }
+	says := func(_ context.Context, ready func(int)) error { ready(1); return nil }
+	tests := []struct {
+		name   string
+		call   func(ctx context.Context, n *nursery.Nursery)
+		allocs float64
+	}{
+		{"Async and Wait", func(ctx context.Context, n *nursery.Nursery) { nursery.Async(n, value).Wait(ctx) }, 5},
+		{"Start", func(ctx context.Context, n *nursery.Nursery) { nursery.Start(ctx, n, says) }, 7},
+		{"Start with a context of its own", func(_ context.Context, n *nursery.Nursery) { nursery.Start(t.Context(), n, says) }, 10},
+		{"Go of a helper", func(_ context.Context, n *nursery.Nursery) { n.Go(succeeds, nursery.Helper()) }, 1},
+		{"Attach", func(_ context.Context, n *nursery.Nursery) { n.Attach("name", succeeds) }, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				if allocs, bytes := cost(func() { tt.call(ctx, n) }); allocs > tt.allocs {
+					t.Errorf("got %v allocations and %d bytes, want at most %v", allocs, bytes, tt.allocs)
+				} else {
+					t.Logf("%v allocations, %d bytes", allocs, bytes)
+				}
+				return nil
+			})
+		})
+	}
+}
+
 func TestAllocOfLookingAtAContext(t *testing.T) {
 	key := new(string)
 	parent, cancel := context.WithCancel(context.WithValue(t.Context(), key, "value"))

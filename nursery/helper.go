@@ -22,8 +22,8 @@ import (
 //
 // Of a drain helpers are told by [Draining], but who is told there is only
 // asked to finish: for a helper that is to wait. A helper does not count
-// against a [Limit] and has no deadline. The first of a nursery costs some
-// six allocations, each further one one more.
+// against a [Limit] and has no deadline. It costs an allocation, and the first
+// of a nursery some more.
 func Helper() TaskOption { return TaskOption{helper: true} }
 
 // errDone is the reason for which helpers are cancelled.

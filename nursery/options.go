@@ -196,7 +196,7 @@ type TaskOption struct {
 // Name names the task in errors, reports, listings and goroutine profiles,
 // where its goroutine, and those that it starts in turn, have the labels
 // "nursery" (if that has a [Title]) and "task". [Nursery.Tree] tells its age
-// and where it was started. All that costs half a microsecond when it starts.
+// and where it was started. All that costs half a microsecond.
 func Name(name string) TaskOption { return TaskOption{name: name} }
 
 // Critical makes the task's failure cancel the nursery even under [Isolate],
