@@ -177,6 +177,37 @@ func TestAHandleTellsHowItsTaskEnded(t *testing.T) {
 	}
 }
 
+// N5, N13
+func TestTheParentsEndCutsATaskWithAHandleShort(t *testing.T) {
+	tests := []struct {
+		name string
+		task func(context.Context) (int, error)
+		want []error
+	}{
+		{"that heeds it", func(ctx context.Context) (int, error) { return 1, waits(ctx) }, []error{errGone}},
+		{"that fails as well", func(ctx context.Context) (int, error) { return 1, errors.Join(waits(ctx), errA) }, []error{errGone, errA}},
+		{"that has a result all the same", func(ctx context.Context) (int, error) { return 1, ignores(ctx) }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			parent, cancel := context.WithCancelCause(t.Context())
+			err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+				nursery.Async(n, tt.task)
+				cancel(errGone)
+				return nil
+			})
+			for _, want := range tt.want {
+				if !errors.Is(err, want) {
+					t.Errorf("got %v, want %v", err, want)
+				}
+			}
+			if len(tt.want) == 0 && err != nil || errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want nil", err)
+			}
+		})
+	}
+}
+
 // N11, N13
 func TestAHandleOfADroppedTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -54,36 +54,43 @@ func (s *solo) takes(f *failure) bool {
 	s.mu.Lock()
 	stopped, pending := s.stopped, s.pending
 	s.mu.Unlock()
-	real, why := s.sift(f.Err, stopped)
+	real, why, cut := s.sift(f.Err, stopped)
 	f.Err = real
 	s.end = *f
-	switch {
-	case real == nil:
-		s.end.Err = why
-	case !pending:
+	if pending {
+		if f.fresh { // its starter will be handed it, but perhaps much later
+			s.n.reportNews(f)
+		}
+	} else if real != nil {
 		s.end.Err = &told{err: real, n: s.n}
 	}
-	if pending && f.fresh { // its starter will be handed it, but perhaps much later
-		s.n.reportNews(f)
+	if real == nil {
+		s.end.Err = why
+	}
+	if cut && !pending {
+		s.n.fileCut()
 	}
 	return !pending && real != nil
 }
 
 // sift strips the echoes of a cancellation of the task alone, or with all, from
-// err. If nothing is left it returns the cancellation.
-func (s *solo) sift(err error, stopped *Cancelled) (real, why error) {
+// err. If nothing is left it returns the cancellation. It also tells whether
+// the end of the nursery's parent cut the task short.
+func (s *solo) sift(err error, stopped *Cancelled) (real, why error, cut bool) {
 	if stopped != nil {
 		if real, _ = s.n.siftBy(err, stopped); real == nil {
-			return nil, stopped
+			return nil, stopped, false
 		}
 		err = real
 	}
-	if c := s.n.ended(); c != nil {
-		if real, _ = s.n.siftBy(err, c); real == nil {
-			return nil, c
-		}
+	c := s.n.ended()
+	if c == nil {
+		return err, nil, false
 	}
-	return err, nil
+	if real, cut = s.n.siftBy(err, c); real == nil {
+		why = c
+	}
+	return real, why, cut
 }
 
 // drop is told that the task will never run.
