@@ -194,6 +194,41 @@ func TestStartInACancelledNursery(t *testing.T) {
 	})
 }
 
+// N12: that the starter's context is the nursery's own makes no difference.
+func TestReadyAfterTheNurserysOwnContextHasEnded(t *testing.T) {
+	starters := map[string]func(context.Context) context.Context{
+		"its own": func(ctx context.Context) context.Context { return ctx },
+		"derived": func(ctx context.Context) context.Context { return context.WithValue(ctx, errA, 1) },
+		"one that is cancelled before": func(ctx context.Context) context.Context {
+			nursery.From(ctx).Cancel(errA)
+			return ctx
+		},
+	}
+	for name, starter := range starters {
+		for how, end := range map[string]func(context.Context) error{"nil": succeeds, "its error": waits, "its cause": waitsForCause} {
+			t.Run(name+", heeded with "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+						time.AfterFunc(time.Second, func() { n.Cancel(errA) })
+						v, err := nursery.Start(starter(ctx), n, func(ctx context.Context, ready func(int)) error {
+							time.Sleep(2 * time.Second)
+							ready(7)
+							return end(ctx)
+						})
+						if c := cancelled(t, err); v != 0 || c.By != "Cancel" || c.Unwrap() != errA {
+							t.Errorf("got %d, %v, want 0 and the cancellation", v, err)
+						}
+						return err
+					})
+					if err != nil {
+						t.Errorf("got %v from the join, want nil", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // N12
 func TestStartOnAClosedNursery(t *testing.T) {
 	var closed *nursery.Nursery
