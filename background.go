@@ -30,13 +30,17 @@ func (a *App) openBackground() {
 	)
 }
 
-// stopCritically is told of the failure of a critical task. A stop may take
-// half a minute until [App.Serve] returns the failure, or may have begun for
-// another one: so it is reported too, as panics are already.
-func (a *App) stopCritically(err error) {
+// stopCritically is told of the failure of a critical task.
+func (a *App) stopCritically(err error) { a.stopBecause("background", err) }
+
+// stopBecause stops the application because of a failure in a nursery of that
+// name. It may take half a minute until [App.Serve] returns the failure, or the
+// stop may have begun for another one: so it is reported too, as panics are
+// already.
+func (a *App) stopBecause(name string, err error) {
 	a.Stop(err)
 	if !reported(err) {
-		a.observe(context.Background(), nursery.Report{Nursery: "background", Failure: nursery.Failure{Err: err}})
+		a.observe(context.Background(), nursery.Report{Nursery: name, Failure: nursery.Failure{Err: err}})
 	}
 }
 
@@ -67,9 +71,9 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	if a.life.backgroundEnds() {
 		return nursery.ErrClosed
 	}
-	values := detach(ctx)
+	values, waits := detach(ctx), &backgroundTask{info: nursery.TaskInfo{Name: name}}
 	run := func(ctx context.Context) error {
-		a.life.queued.Add(-1)
+		a.waiting.begin(waits)
 		err := task(&detached{Context: ctx, values: values})
 		if err != nil && ctx.Err() != nil {
 			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)
@@ -78,7 +82,7 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	}
 	switch err := a.background.TryGo(run, append(opts[:len(opts):len(opts)], nursery.Name(name))...); err {
 	case nil:
-		a.life.queued.Add(1)
+		a.waiting.accept(waits)
 		return nil
 	case nursery.ErrDropped: // the end came in between
 		return nursery.ErrClosed

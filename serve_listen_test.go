@@ -19,11 +19,18 @@ import (
 // what ListenAndServe will return.
 func listening(t *testing.T, ctx context.Context, h http.Handler) (*creche.App, string, <-chan error) {
 	t.Helper()
+	return listeningWith(t, ctx, func(*creche.App) {}, h)
+}
+
+// listeningWith is listening with an App that is prepared by prepare.
+func listeningWith(t *testing.T, ctx context.Context, prepare func(*creche.App), h http.Handler) (*creche.App, string, <-chan error) {
+	t.Helper()
 	bound, ended := make(chan net.Addr, 1), make(chan error, 1)
 	app := creche.New(creche.Options{
 		IgnoreSignals: true, Logger: quiet,
 		Listening: func(addr net.Addr) { bound <- addr },
 	})
+	prepare(app)
 	go func() { ended <- app.ListenAndServe(ctx, "127.0.0.1:0", h) }()
 	select {
 	case addr := <-bound:
