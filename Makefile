@@ -22,7 +22,7 @@ ROWS     ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck race alone
 
-.PHONY: help test $(STEPS) alloc lint bench benchmarks long fuzz cover guarantees
+.PHONY: help test $(STEPS) alloc lint bench benchmarks neighbours long fuzz cover guarantees
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -70,6 +70,10 @@ bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work
+
+# They need a lot of modules, which no user of ours gets.
+neighbours: ## engines of others (cron, NATS, River) as services, from a module of their own
+	@cd internal/neighbours; export GOWORK=off; go mod tidy -diff; go vet ./...; go test -race -timeout=5m ./...
 
 long: ## the tests with their full numbers: minutes, not seconds
 	@CRECHE_LONG=1 go test -timeout=60m work

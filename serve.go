@@ -315,6 +315,11 @@ func (s *server) halted() bool {
 
 // accept has a task accept connections on each of the listeners.
 func (s *server) accept() {
+	s.accepting = true
+	s.app.life.ready.Store(true)
+	if s.halted() { // in between
+		s.app.life.ready.Store(false)
+	}
 	var serving atomic.Int32
 	serving.Store(int32(len(s.listeners)))
 	for _, ln := range s.listeners {
@@ -325,10 +330,5 @@ func (s *server) accept() {
 			}
 			return nil
 		})
-	}
-	s.accepting = true
-	s.app.life.ready.Store(true)
-	if s.halted() { // in between
-		s.app.life.ready.Store(false)
 	}
 }
