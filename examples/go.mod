@@ -14,7 +14,10 @@ require (
 	github.com/labstack/echo/v5 v5.4.4
 )
 
-require github.com/coder/websocket v1.8.15
+require (
+	github.com/coder/websocket v1.8.15
+	go.yaml.in/yaml/v3 v3.0.6
+)
 
 require (
 	github.com/labstack/gommon v0.5.0 // indirect

@@ -32,6 +32,10 @@ func Build(t testing.TB) *Program {
 	return p
 }
 
+// Path returns the name of the program's file, for those who start it in ways
+// of their own.
+func (p *Program) Path() string { return p.path }
+
 // Process is a program that runs.
 type Process struct {
 	*Client // nil until it is known where the program listens
