@@ -2,6 +2,7 @@ package creche
 
 import (
 	"context"
+	"errors"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -56,7 +57,10 @@ func (a *App) stopBecause(name string, err error) {
 // over it gets no values.
 //
 // A failure or panic of the task is reported at once and harms nobody else.
-// With [nursery.Critical] it stops the application, with its error.
+// With [nursery.Critical] it stops the application, with its error. The
+// decorators of package nursery work here as anywhere: [nursery.Timeout],
+// [nursery.Retry], [nursery.Every], [nursery.Restart], and [nursery.Turns] for
+// one at a time per key.
 //
 // Go works before the server serves. It returns [nursery.ErrFull] when
 // [Background] is, and [nursery.ErrClosed] once background work is told to
@@ -75,7 +79,11 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	run := func(ctx context.Context) error {
 		a.waiting.begin(waits)
 		err := task(&detached{Context: ctx, values: values})
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() == nil:
+		case errors.Is(err, nursery.ErrDropped):
+			a.waiting.drop(waits)
+		default:
 			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)
 		}
 		return err

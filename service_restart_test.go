@@ -92,3 +92,26 @@ func TestDecoratedBackgroundTasks(t *testing.T) {
 		s.seen.wantOnce(t)
 	})
 }
+
+// One at a time per key, with a time-out each; who waits for its turn when the
+// rest is cancelled never runs, and is named.
+//
+// B1, B7
+func TestBackgroundTasksInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{Stopping: stages}, slow)
+		var tenants nursery.Turns
+		for _, name := range []string{"first", "second", "third"} {
+			wantErr(t, s.Go(t.Context(), name, tenants.Take("tenant", nursery.Timeout(untilCancelled, time.Minute))), nil)
+			synctest.Wait()
+		}
+		time.Sleep(61 * time.Second) // the second has its turn
+		s.seen.wantOnce(t, context.DeadlineExceeded)
+		s.begin(s.leave)
+		err := s.end()
+		if got, want := text(err), "creche: stopped without waiting any longer for 1 background tasks that were still queued (third)"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		s.wantEvents(t, "18s stopped")
+	})
+}

@@ -27,14 +27,24 @@ func (w *waiting) accept(t *backgroundTask) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.accepted++
-	if t.begun {
-		return
+	t.info.Index = w.accepted
+	t.info.Began = time.Now()
+	if !t.begun {
+		w.add(t)
 	}
+}
+
+// drop notes that t began only to wait for its turn, which did not come.
+func (w *waiting) drop(t *backgroundTask) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.add(t)
+}
+
+func (w *waiting) add(t *backgroundTask) {
 	if w.tasks == nil {
 		w.tasks = make(map[*backgroundTask]struct{})
 	}
-	t.info.Index = w.accepted
-	t.info.Began = time.Now()
 	w.tasks[t] = struct{}{}
 }
 
