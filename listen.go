@@ -56,7 +56,7 @@ const firstFD = 3
 
 func inherited(fd int) (net.Listener, error) {
 	f := os.NewFile(uintptr(fd), "systemd socket")
-	defer f.Close() // FileListener makes a copy, which child processes do not get
+	defer func() { _ = f.Close() }() // FileListener makes a copy, which child processes do not get
 	return net.FileListener(f)
 }
 

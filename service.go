@@ -77,7 +77,7 @@ func Server(srv *http.Server) Service {
 			return nil
 		},
 		Stop: func(ctx context.Context) error {
-			defer ln.Close() // which srv does not know before Run
+			defer func() { _ = ln.Close() }() // which srv does not know before Run
 			if err := srv.Shutdown(ctx); err != nil {
 				return errors.Join(err, srv.Close())
 			}
@@ -276,10 +276,10 @@ func (v *service) drain() {
 }
 
 // stop ends v, until a moment at which it is left behind. It returns how Stop
-// failed. Hurry is the context that ends when there is no time for grace.
-func (v *service) stop(s *server, hurry context.Context, until time.Time) error {
+// failed.
+func (v *service) stop(s *server, until time.Time) error {
 	v.drain()
-	failed := v.callStop(s, hurry, until)
+	failed := v.callStop(s, until)
 	v.nursery.Cancel(ErrShutdown)
 	if !v.started { // its Start had its time
 		until = earliest(until, time.Now().Add(patience))
@@ -288,12 +288,12 @@ func (v *service) stop(s *server, hurry context.Context, until time.Time) error 
 	return failed
 }
 
-func (v *service) callStop(s *server, hurry context.Context, until time.Time) (failed error) {
+func (v *service) callStop(s *server, until time.Time) (failed error) {
 	if !v.started || v.Stop == nil {
 		return nil
 	}
 	farewell := min(patience, time.Until(until)/2)
-	ctx, cancel := context.WithDeadline(hurry, until.Add(-farewell))
+	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-farewell))
 	defer cancel()
 	result := make(chan error, 1)
 	hears := func(err error) {

@@ -161,7 +161,7 @@ func (s *server) stopServices(due *deadlines) (failed error) {
 	for i, v := range slices.Backward(s.opened) {
 		left := max(0, time.Until(due.services))
 		reserve := min(patience, left/time.Duration(i+1)) * time.Duration(i)
-		failed = together(failed, v.stop(s, s.hurry, due.services.Add(-reserve)))
+		failed = together(failed, v.stop(s, due.services.Add(-reserve)))
 		s.hurryUp(due)
 	}
 	return failed

@@ -107,7 +107,8 @@ func (s Stopping) resolve() (Stopping, error) {
 	for _, b := range unset {
 		*b.d = b.byDefault
 		if len(faults) == 0 {
-			*b.d = left * (b.byDefault / time.Millisecond) / (shares / time.Millisecond) // no overflow within longestStop
+			// In milliseconds there is no overflow within longestStop.
+			*b.d = time.Duration(int64(left) * b.byDefault.Milliseconds() / shares.Milliseconds())
 		}
 	}
 	return s, errors.Join(faults...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -37,15 +38,22 @@ func (s *shelf) open(context.Context) error {
 	return nil
 }
 
-// file writes an order, in two halves so that there is something to interrupt.
-// The file gets its name when it is whole.
+// file writes an order. Its file gets its name when it is whole.
 func (s *shelf) file(ctx context.Context, id string, text []byte) error {
 	name := filepath.Join(s.dir, filepath.Base(id))
 	f, err := os.Create(name + unfinished)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	if err := errors.Join(write(ctx, f, text), f.Close()); err != nil {
+		return err
+	}
+	s.filed.Add(1)
+	return os.Rename(f.Name(), name)
+}
+
+// write does so in two halves, so that there is something to interrupt.
+func write(ctx context.Context, f *os.File, text []byte) error {
 	for _, half := range [][]byte{text[:len(text)/2], text[len(text)/2:]} {
 		if _, err := f.Write(half); err != nil {
 			return err
@@ -56,8 +64,7 @@ func (s *shelf) file(ctx context.Context, id string, text []byte) error {
 			return context.Cause(ctx)
 		}
 	}
-	s.filed.Add(1)
-	return os.Rename(f.Name(), name)
+	return nil
 }
 
 func (s *shelf) close(context.Context) error {
