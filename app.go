@@ -49,8 +49,9 @@ type Options struct {
 
 	// Background bounds the background nursery.
 	Background Background
-	// Starting is how long each service may take to start. 0 means a minute, a
-	// negative value as long as it takes.
+	// Starting is how long each service may take to start. Then it is cancelled
+	// and, if it has not ended after Stopping.Abandoned, left behind. 0 means a
+	// minute, a negative value as long as it takes.
 	Starting time.Duration
 	// Stopping bounds the stages of the stop.
 	Stopping Stopping

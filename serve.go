@@ -3,6 +3,7 @@ package creche
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -170,7 +171,7 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 	}
 	s.tasks.Go(func(own context.Context) error { return s.watch(ctx, own) })
 	if failed == nil {
-		failed = s.start()
+		failed = s.start(ctx)
 	}
 	if failed != nil {
 		return s.unwind(failed)
@@ -255,26 +256,31 @@ func (s *server) baseContext(requests context.Context, theirs func(net.Listener)
 
 // watch sees to it that the stop begins, and is hurried up.
 func (s *server) watch(ctx, own context.Context) error {
+	var because slog.Attr
 	select {
 	case <-s.app.life.stop:
+		because = slog.String("reason", "Stop")
 	case sig := <-s.signals:
 		s.heard++
-		s.app.log().Info("creche: stopping", "signal", sig.String())
+		because = slog.String("signal", sig.String())
 	case <-ctx.Done():
+		because = slog.String("reason", "the context ended")
 	case err := <-s.broken:
+		because = slog.String("reason", "a listener ended")
 		if err != http.ErrServerClosed { // by the owner of Options.Server
 			s.app.Stop(err)
 		}
 	}
 	close(s.stopping) // first: see accept
 	s.app.life.ready.Store(false)
+	s.app.log().LogAttrs(s.base, slog.LevelInfo, "creche: stopping", because)
 	return s.heed(own)
 }
 
 // start starts the services and then accepts, unless the stop comes before.
-func (s *server) start() error {
+func (s *server) start(ctx context.Context) error {
 	a := s.app
-	if s.halted() {
+	if s.halted() || ctx.Err() != nil {
 		return nil
 	}
 	for _, ln := range s.listeners {
@@ -324,10 +330,14 @@ func (s *server) accept() {
 	serving.Store(int32(len(s.listeners)))
 	for _, ln := range s.listeners {
 		s.tasks.Go(func(context.Context) error {
-			s.broken <- s.http.accept(ln)
-			if serving.Add(-1) == 0 {
-				close(s.ended)
-			}
+			ended := http.ErrServerClosed // if a hook of Options.Server panics, that is told by the join
+			defer func() {
+				s.broken <- ended
+				if serving.Add(-1) == 0 {
+					close(s.ended)
+				}
+			}()
+			ended = s.http.accept(ln)
 			return nil
 		})
 	}

@@ -78,6 +78,37 @@ func TestABaseContextThatEnds(t *testing.T) {
 	})
 }
 
+// A hook that panics ends the server as gracefully as anything, and is told.
+//
+// B8, B9
+func TestAServerWhoseHooksPanic(t *testing.T) {
+	panics := func() { panic(errStop) }
+	servers := map[string]*http.Server{
+		"BaseContext": {BaseContext: func(net.Listener) context.Context { panics(); return nil }},
+		"ConnContext": {ConnContext: func(ctx context.Context, _ net.Conn) context.Context { panics(); return ctx }},
+		"ConnState":   {ConnState: func(net.Conn, http.ConnState) { panics() }},
+	}
+	for name, srv := range servers {
+		in(t, name, func(t *testing.T) {
+			s := prepared(creche.Options{Server: srv})
+			s.Service("base", s.engine("base"))
+			s.begin(func() { s.start(t, s.listener, http.NotFoundHandler()) })
+			if c, err := s.listener.Dial(t.Context()); err == nil {
+				defer c.Close()
+			}
+			err := s.end()
+			wantErr(t, err, errStop)
+			if _, ok := errors.AsType[*nursery.PanicError](err); !ok {
+				t.Errorf("got %v, want the panic", err)
+			}
+			wantTexts(t, err, "serve_server_test.go") // its stack
+			if !slices.Contains(s.events, "0s stop base") && !slices.Contains(s.events, "100ms stop base") {
+				t.Errorf("got events %q, want the service stopped", s.events)
+			}
+		})
+	}
+}
+
 // B9
 func TestTheTimeOutsOfAServer(t *testing.T) {
 	tests := []struct {

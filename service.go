@@ -14,8 +14,7 @@ import (
 
 // Service is something that lives as long as the application: an engine that
 // others wrote, a daemon, or a hook that runs before the traffic or after it.
-// Hand it to [App.Service]. All three functions may be left nil, but not
-// together.
+// Hand it to [App.Service]. Each of the three functions may be nil, but not all.
 //
 // Each service has a nursery of its own, which [nursery.From] finds in the
 // context of Start and Run, and [Go] finds the application there.
