@@ -26,9 +26,9 @@ type connections struct {
 // connection says in which gauges a connection is counted.
 type connection struct {
 	fresh atomic.Bool
-	busy  bool // only its own goroutine looks at it
-	// Under the mu of connections:
-	http2, gone bool
+	busy  bool        // only its own goroutine looks at it
+	http2 atomic.Bool // set under the mu of connections
+	gone  bool        // under that mu
 }
 
 var connectionKey = &contextKey{"connection"}
@@ -77,7 +77,7 @@ func (c *connections) find(conn net.Conn, state http.ConnState) (k *connection, 
 	if gone && k != nil {
 		delete(c.known, conn)
 		k.gone = true
-		c.http2.follow(k.http2, false)
+		c.http2.follow(k.http2.Load(), false)
 	}
 	return k, gone
 }
@@ -85,13 +85,15 @@ func (c *connections) find(conn net.Conn, state http.ConnState) (k *connection, 
 // speaks reports whether k speaks HTTP/2, which is known once somebody said so:
 // the handshake or, without TLS, the first request.
 func (c *connections) speaks(k *connection, http2 bool) bool {
+	if k.http2.Load() || !http2 {
+		return k.http2.Load()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if http2 && !k.http2 && !k.gone {
-		k.http2 = true
+	if !k.gone && k.http2.CompareAndSwap(false, true) {
 		c.http2.enter()
 	}
-	return k.http2
+	return true
 }
 
 // heard notes that the first request of k has been heard, or never will be.

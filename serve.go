@@ -3,7 +3,6 @@ package creche
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -256,42 +255,37 @@ func (s *server) baseContext(requests context.Context, theirs func(net.Listener)
 
 // watch sees to it that the stop begins, and is hurried up.
 func (s *server) watch(ctx, own context.Context) error {
-	var because slog.Attr
+	var sig os.Signal
 	select {
 	case <-s.app.life.stop:
-		because = slog.String("reason", "Stop")
-	case sig := <-s.signals:
+	case sig = <-s.signals:
 		s.heard++
-		because = slog.String("signal", sig.String())
 	case <-ctx.Done():
-		because = slog.String("reason", "the context ended")
 	case err := <-s.broken:
-		because = slog.String("reason", "a listener ended")
 		if err != http.ErrServerClosed { // by the owner of Options.Server
 			s.app.Stop(err)
 		}
 	}
 	close(s.stopping) // first: see accept
 	s.app.life.ready.Store(false)
-	s.app.log().LogAttrs(s.base, slog.LevelInfo, "creche: stopping", because)
+	if sig != nil {
+		s.app.log().Info("creche: stopping", "signal", sig.String())
+	}
 	return s.heed(own)
 }
 
 // start starts the services and then accepts, unless the stop comes before.
 func (s *server) start(ctx context.Context) error {
 	a := s.app
-	if s.halted() || ctx.Err() != nil {
+	if s.halted(ctx) {
 		return nil
 	}
-	for _, ln := range s.listeners {
-		a.log().Info("creche: listening", "addr", ln.Addr().String())
-		if told := a.options.Listening; told != nil {
-			told(ln.Addr())
-		}
+	if err := s.tellAddresses(); err != nil {
+		return err
 	}
 	within := orDefault(a.options.Starting, time.Minute)
 	for _, v := range a.services {
-		if s.halted() {
+		if s.halted(ctx) {
 			return nil
 		}
 		v.open(s.base)
@@ -300,17 +294,33 @@ func (s *server) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.halted() {
-		s.accept()
+	if !s.halted(ctx) {
+		s.accept(ctx)
 	}
 	return nil
 }
 
-// halted reports whether a stop is to begin already. Stop is looked at as well
-// because it may not have been noticed yet.
-func (s *server) halted() bool {
+// tellAddresses returns the panic of a function that does not take it well.
+func (s *server) tellAddresses() error {
+	told := s.app.options.Listening
+	return nursery.Run(s.base, func(context.Context, *nursery.Nursery) error {
+		for _, ln := range s.listeners {
+			s.app.log().Info("creche: listening", "addr", ln.Addr().String())
+			if told != nil {
+				told(ln.Addr())
+			}
+		}
+		return nil
+	}, nursery.Title("Options.Listening"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(s.app.observe))
+}
+
+// halted reports whether a stop is to begin already. Stop and ctx are looked at
+// as well because they may not have been noticed yet.
+func (s *server) halted(ctx context.Context) bool {
 	select {
 	case <-s.app.life.stop:
+		return true
+	case <-ctx.Done():
 		return true
 	case <-s.stopping:
 		return true
@@ -320,10 +330,10 @@ func (s *server) halted() bool {
 }
 
 // accept has a task accept connections on each of the listeners.
-func (s *server) accept() {
+func (s *server) accept(ctx context.Context) {
 	s.accepting = true
 	s.app.life.ready.Store(true)
-	if s.halted() { // in between
+	if s.halted(ctx) { // in between
 		s.app.life.ready.Store(false)
 	}
 	var serving atomic.Int32

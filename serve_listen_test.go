@@ -114,6 +114,40 @@ func TestAFailedStartEndsTheBackground(t *testing.T) {
 	}
 }
 
+// A Listening that panics is a start that fails.
+//
+// B8
+func TestAListeningThatPanics(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Listening: func(net.Addr) { panic(errStop) }})
+	app.Service("never", creche.Service{Start: func(context.Context) error { t.Error("started"); return nil }})
+	wantErr(t, app.Go(t.Context(), "warm up", untilCancelled), nil)
+	err := app.ListenAndServe(t.Context(), "127.0.0.1:0", nil)
+	wantErr(t, err, errStop)
+	wantTexts(t, err, "serve_listen_test.go") // the stack
+}
+
+// A listener that was closed before is an error that says where it was.
+//
+// B8, B9
+func TestAListenerThatWasClosed(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	stopped := false
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	app.Service("base", creche.Service{Stop: func(context.Context) error { stopped = true; return nil }})
+	err = app.Serve(t.Context(), ln, nil)
+	wantErr(t, err, net.ErrClosed)
+	wantTexts(t, err, ln.Addr().String())
+	if !stopped {
+		t.Error("the service was not stopped")
+	}
+}
+
 func untilCancelled(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
