@@ -97,6 +97,7 @@ type App struct {
 	waiting    waiting         // of the background
 	requests   nursery.Nursery // above those of the requests, while serving
 	life       life
+	shared     sync.Map // see Shared
 
 	mu     sync.Mutex
 	faults []error // of the configuration

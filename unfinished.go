@@ -86,7 +86,7 @@ func (s *server) unfinished() error {
 	// Listed before they are counted, so that one that ends now is not taken for
 	// one without a name.
 	e.Tasks = append(named(a.background.Tree().Tasks), named(a.requests.Tree().Tasks)...)
-	e.Unnamed = max(0, a.background.Len()+a.requests.Len()-len(e.Tasks))
+	e.Unnamed = max(0, a.background.Len()+a.requests.Len()-len(e.Tasks)-int(a.life.adopted.Load()))
 	for _, v := range s.opened {
 		e.Services = append(e.Services, v.left()...)
 	}
