@@ -17,16 +17,21 @@ import (
 // or return an error, and Go panics. All methods may be called from any
 // goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
 //
-// An idle connection has three goroutines: the caller's of Serve, one that
+// An idle connection has three goroutines: that of the function, one that
 // reads and one that watches for the end. A fourth writes, while there is
-// something to write.
+// something to write. The heartbeats of all connections are one more, together.
 type Conn struct {
 	ws     *coder.Conn
 	socket *socket
 	opts   Options
-	in     *inbox
+	in     inbox
 	pace   pace // of the peer's messages
-	out    *outbox
+	out    outbox
+
+	rules   rules // nil outside any middleware
+	crowd   *crowd
+	sweeper *sweeper // of the crowd
+	pulse   pulse
 
 	nursery  *nursery.Nursery
 	ctx      context.Context
@@ -35,6 +40,7 @@ type Conn struct {
 
 	receiving atomic.Bool
 	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
+	answered  atomic.Bool                // the peer has sent a close frame
 	left      atomic.Pointer[CloseError] // how the peer left
 	closed    atomic.Pointer[CloseError] // what Close was called with
 
@@ -44,11 +50,19 @@ type Conn struct {
 }
 
 func newConn(ws *coder.Conn, s *socket, o Options) *Conn {
-	c := &Conn{ws: ws, socket: s, opts: o, in: newInbox(o.Inbox), silent: make(chan struct{})}
+	c := &Conn{ws: ws, socket: s, opts: o, silent: make(chan struct{})}
 	c.pace.perSecond = o.MessagesPerSecond
-	c.out = &outbox{socket: s, max: o.Queue, done: make(chan struct{})}
-	s.out = c.out
+	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
+	c.in.open(o.Inbox)
+	c.out.open(s, o.Queue)
+	s.conn = c
 	return c
+}
+
+// join makes c one of d.
+func (c *Conn) join(d *crowd) {
+	c.crowd, c.sweeper = d, d.sweeper
+	d.enter()
 }
 
 // open makes n the nursery of the connection.

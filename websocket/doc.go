@@ -23,11 +23,18 @@
 //
 // [Rooms] send one message to many connections.
 //
+// Peers that fall silent are pinged and, if they are dead, dropped
+// ([Options.PingEvery]); those that do not read, do not close or send too much
+// cost a bounded queue and a bounded time. The HTTP handler stays for as long as
+// the connection does, or returns at once and frees what net/http holds for it
+// ([Options.Detach])..
+//
 // The protocol is parsed by github.com/coder/websocket. The differences that
 // matter: cancelling a context never kills the socket in the middle of a
 // frame, silent peers cost the close timeout and not five to ten seconds,
 // two readers are an error and not a corrupt stream, text is checked for
-// UTF-8, and a connection cannot be forgotten.
+// UTF-8, lengths for their shortest form, pings need nobody who reads, and a
+// connection cannot be forgotten.
 //
 // Read [Serve], [Conn] and [CloseError] first, then [Rooms].
 package websocket

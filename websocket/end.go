@@ -14,28 +14,46 @@ import (
 // when the server drains and, once the context has ended, closes the
 // connection within the close timeout, whatever f does.
 func (c *Conn) keep(ctx context.Context) error {
-	defer c.socket.abort()
 	c.live(ctx)
 	c.leaveRooms()
+	c.sweeper.forget(c)
+	how := vanished
+	defer func() { // should a rule's translation panic, too
+		c.socket.abort()
+		c.crowd.leave(ctx, how, isClosed(c.draining))
+	}()
+	how = c.end(ctx)
+	return nil
+}
+
+// end closes the connection whose context has ended.
+func (c *Conn) end(ctx context.Context) outcome {
 	timeout := time.NewTimer(c.opts.CloseTimeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
 	if end.abort {
 		c.socket.abort()
 		c.out.fail()
-		return nil
+		return vanished
 	}
 	c.out.finish(end.frame, end.drop)
-	if !before(timeout, c.out.done) || c.out.isBroken() {
-		return nil
+	switch {
+	case !before(timeout, c.out.done):
+		return stalled
+	case c.out.isBroken():
+		return vanished
 	}
 	if c.garbled.Load() {
 		c.socket.closeWrite()
 	}
-	if before(timeout, c.silent) {
-		c.socket.end()
+	if !before(timeout, c.silent) {
+		return silent
 	}
-	return nil
+	c.socket.end()
+	if c.answered.Load() {
+		return answered
+	}
+	return vanished
 }
 
 // live returns when the connection is to end.
@@ -58,6 +76,15 @@ func before(t *time.Timer, done <-chan struct{}) bool {
 	case <-done:
 		return true
 	case <-t.C:
+		return false
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
 		return false
 	}
 }
@@ -105,12 +132,10 @@ func (c *Conn) cancelled(cause, reason error) (Code, string) {
 	case errors.Is(reason, creche.ErrShutdown):
 		return GoingAway, ""
 	case reason == errReturned, reason == context.Canceled && !parentEnded(cause):
-		select {
-		case <-c.draining:
+		if isClosed(c.draining) {
 			return GoingAway, ""
-		default:
-			return NormalClosure, ""
 		}
+		return NormalClosure, ""
 	case parentEnded(cause): // for a reason that is told where it arose
 		return InternalError, ""
 	}

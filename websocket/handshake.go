@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,8 @@ import (
 // upgrade takes the request's connection over. Until that has happened an
 // error is one to answer by HTTP.
 func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
-	select {
-	case <-nursery.Draining(r.Context()):
+	if isClosed(nursery.Draining(r.Context())) {
 		return nil, refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
-	default:
 	}
 	if cause := context.Cause(r.Context()); cause != nil {
 		return nil, cause
@@ -89,9 +88,15 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.failed = err
 		return nil, nil, err
 	}
-	h.socket = &socket{Conn: conn}
-	return h.socket, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(h.socket, maxControl)), nil
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.socket = &socket{Conn: conn, early: bytes.Clone(early)}
+	// The server's own buffer, of 4 KiB, is let go of.
+	return h.socket, bufio.NewReadWriter(bufio.NewReaderSize(h.socket, readBuffer), bufio.NewWriterSize(h.socket, maxControl)), nil
 }
+
+// readBuffer holds several short messages, which then cost one system call
+// together. Payloads that are larger are read past it.
+const readBuffer = 1 << 10
 
 func hijackable(w http.ResponseWriter) bool {
 	for {

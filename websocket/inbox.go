@@ -12,23 +12,14 @@ type inbox struct {
 	mu    sync.Mutex // never held across a wait
 	queue fifo[Message]
 	bytes int
+	total Count
 }
 
-func newInbox(max Bounds) *inbox {
-	return &inbox{max: max, arrived: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+func (b *inbox) open(max Bounds) {
+	b.max, b.arrived, b.room = max, make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
-// put waits until there is room for m, or end is closed.
-func (b *inbox) put(m Message, end <-chan struct{}) {
-	for !b.tryPut(m) {
-		select {
-		case <-b.room:
-		case <-end:
-			return
-		}
-	}
-}
-
+// tryPut stores m if there is room for it.
 func (b *inbox) tryPut(m Message) bool {
 	b.mu.Lock()
 	size := len(m.Bytes())
@@ -37,6 +28,7 @@ func (b *inbox) tryPut(m Message) bool {
 	if fits {
 		b.queue.push(m)
 		b.bytes += size
+		b.total.add(1, size)
 	}
 	b.mu.Unlock()
 	if fits {

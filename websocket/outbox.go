@@ -29,6 +29,8 @@ type outbox struct {
 	mu      sync.Mutex // never held across a wait
 	queue   fifo[[]byte]
 	held    Bounds // what is queued or being written
+	total   Count  // what has been written
+	ask     bool   // a ping is to leave
 	answer  []byte // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
 	last    []byte // the close frame
 	writing bool   // there is a writer
@@ -37,6 +39,10 @@ type outbox struct {
 	broken  bool   // writing has failed
 	room    chan struct{}
 	done    chan struct{} // closed when the close frame has left, or cannot
+}
+
+func (o *outbox) open(s *socket, max Bounds) {
+	o.socket, o.max, o.done = s, max, make(chan struct{})
 }
 
 // put queues a frame. If there is no room it returns errFull and, if wait is
@@ -75,6 +81,19 @@ func (o *outbox) pong(frame []byte) {
 	o.answer = append(o.answer[:0], frame...)
 	o.mu.Unlock()
 	o.wake()
+}
+
+var pingFrame = []byte{final | opPing, 0}
+
+// ping queues a ping. If the last one is still queued that will do.
+func (o *outbox) ping() {
+	o.mu.Lock()
+	ended := o.ended
+	o.ask = !ended
+	o.mu.Unlock()
+	if !ended {
+		o.wake()
+	}
 }
 
 // finish has last follow what is queued, or take its place if drop is set, and
@@ -126,7 +145,10 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	batch = append(buf, o.answer...)
-	o.answer = o.answer[:0]
+	if o.ask {
+		batch = append(batch, pingFrame...)
+	}
+	o.answer, o.ask = o.answer[:0], false
 	for o.queue.len() > 0 {
 		frame := o.queue.front()
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
@@ -157,6 +179,7 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	defer o.mu.Unlock()
 	o.held.Messages -= messages.Messages
 	o.held.Bytes -= messages.Bytes
+	o.total.add(messages.Messages, messages.Bytes)
 	o.makeRoom()
 	if last {
 		o.end()

@@ -46,10 +46,8 @@ func (c *Conn) Receive(ctx context.Context) (Message, error) {
 
 // next returns what Receive is to return, if there is anything yet.
 func (c *Conn) next(ctx context.Context) (m Message, err error, ok bool) {
-	select {
-	case <-c.draining:
+	if isClosed(c.draining) {
 		return m, ErrEnd, true
-	default:
 	}
 	if c.ctx.Err() != nil {
 		m, err = c.remaining()
@@ -130,12 +128,31 @@ func (c *Conn) deliver(op byte, payload io.Reader) error {
 		case !c.pace.allows():
 			c.nursery.Cancel(ErrTooMany)
 		default:
-			c.in.put(m, c.ctx.Done())
+			c.store(m)
 			return nil
 		}
 	}
 	_, err := io.Copy(io.Discard, payload)
 	return err
+}
+
+// store puts m into the inbox, and waits for room there or for the end.
+func (c *Conn) store(m Message) {
+	if c.in.tryPut(m) {
+		return
+	}
+	defer c.resume()
+	for {
+		c.pause() // anew whenever the application has received something
+		select {
+		case <-c.in.room:
+		case <-c.ctx.Done():
+			return
+		}
+		if c.in.tryPut(m) {
+			return
+		}
+	}
 }
 
 // stopped ends the connection after coder failed with err: because the peer
@@ -146,8 +163,10 @@ func (c *Conn) stopped(err error) {
 	var e coder.CloseError
 	switch {
 	case errors.As(err, &e) && !utf8.ValidString(e.Reason):
+		c.answered.Store(true)
 		c.nursery.Cancel(ErrNotText)
 	case errors.As(err, &e):
+		c.answered.Store(true)
 		c.lose(&CloseError{Code: Code(e.Code), Reason: e.Reason})
 	case c.socket.broken.Load():
 		c.vanished()

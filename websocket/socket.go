@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -12,18 +13,45 @@ import (
 // close the connection, because the end is ours to arrange.
 type socket struct {
 	net.Conn
-	out    *outbox
+	conn   *Conn
+	early  []byte // what came with the handshake
+	frames framing
+	wrong  bool        // the peer's frames are not to be followed any further
 	broken atomic.Bool // a Read has failed: what the parser says is no fault of the peer's frames
 }
+
+var errLength = errors.New("websocket: a length in more bytes than it needs")
 
 // maxControl is the size of the largest control frame that a server sends. A
 // buffer of that size makes each one Write.
 const maxControl = 2 + 125
 
 func (s *socket) Read(p []byte) (int, error) {
-	n, err := s.Conn.Read(p)
+	if s.wrong {
+		return 0, errLength
+	}
+	n, err := s.receive(p)
 	if err != nil {
 		s.broken.Store(true)
+	}
+	if n, ok := s.frames.follow(p[:n]); !ok {
+		s.wrong = true
+		return n, nil
+	}
+	return n, err
+}
+
+func (s *socket) receive(p []byte) (int, error) {
+	if len(s.early) > 0 {
+		n := copy(p, s.early)
+		if s.early = s.early[n:]; len(s.early) == 0 {
+			s.early = nil
+		}
+		return n, nil
+	}
+	n, err := s.Conn.Read(p)
+	if n > 0 {
+		s.conn.hear()
 	}
 	return n, err
 }
@@ -33,7 +61,7 @@ func (s *socket) Read(p []byte) (int, error) {
 // before it.
 func (s *socket) Write(p []byte) (int, error) {
 	if p[0] == final|opPong {
-		s.out.pong(p)
+		s.conn.out.pong(p)
 	}
 	return len(p), nil
 }

@@ -59,33 +59,31 @@ func TestDraining(t *testing.T) {
 		}, []string{"task"}, 1001, time.Second},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, nil, tt.f)
-				p := dial(t, s.Server)
-				synctest.Wait()
-				s.above.Drain(-1)
-				began := time.Now()
-				code, _, got := p.rest()
-				if code != tt.code || len(got) != len(tt.want) || len(got) > 0 && got[0] != tt.want[0] {
-					t.Errorf("got %v after %q, want %v after %q", code, got, tt.code, tt.want)
-				}
-				if took := time.Since(began); took != tt.took {
-					t.Errorf("took %v, want %v", took, tt.took)
-				}
-				time.Sleep(time.Hour)
-				if got := s.reports(); len(got) > 0 {
-					t.Errorf("got reports %q, want none", got)
-				}
-			})
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, tt.f)
+			p := dial(t, s.Server)
+			synctest.Wait()
+			s.above.Drain(-1)
+			began := time.Now()
+			code, _, got := p.rest()
+			if code != tt.code || len(got) != len(tt.want) || len(got) > 0 && got[0] != tt.want[0] {
+				t.Errorf("got %v after %q, want %v after %q", code, got, tt.code, tt.want)
+			}
+			if took := time.Since(began); took != tt.took {
+				t.Errorf("took %v, want %v", took, tt.took)
+			}
+			time.Sleep(time.Hour)
+			if got := s.reports(); len(got) > 0 {
+				t.Errorf("got reports %q, want none", got)
+			}
 		})
 	}
 }
 
 // W9
 func TestTheHardCancelClosesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
 			_, err := c.Receive(ctx)
 			if !errors.Is(err, creche.ErrShutdown) {
 				t.Errorf("got %v, want ErrShutdown", err)
@@ -100,7 +98,7 @@ func TestTheHardCancelClosesAtOnce(t *testing.T) {
 		if got := time.Since(began); got != 0 {
 			t.Errorf("took %v, want no time", got)
 		}
-		s.Close()
+		s.finish()
 		if got := s.reports(); len(got) > 0 {
 			t.Errorf("got reports %q, want none", got)
 		}
