@@ -23,13 +23,13 @@ type Adopted struct {
 // Adopt has run go on with a connection that the handler of x has taken over
 // (see [http.Hijacker]), in a task that does not end with the handler. The
 // task's context keeps the values of ctx, the handler's own, as those of a
-// background task are kept: of what the router recycles, a copy. Its nursery is
-// its own, and below what is around the requests: it is told to finish when the
-// server drains and cancelled when the grace of the requests is over, and the
-// stop waits for run as it does for a request. [ExchangeOf] finds no exchange in
-// it. What fails in it, a panic of run too, is reported and harms nobody else;
-// only a Goexit of run is a failure of the nursery around the requests, which in
-// [App.Serve] is reported as well.
+// background task are kept: of what the router recycles, a copy. Its cancellation
+// and its nursery are those of what is around the requests: it is told to finish
+// when the server drains and cancelled when the grace of the requests is over,
+// and the stop waits for run as it does for a request. [ExchangeOf] finds no
+// exchange in it. A panic of run is reported and harms nobody else. For tasks run
+// opens a nursery of its own, with [App.Observer] to have their panics reported
+// where the application's are.
 //
 // Adopt does not wait. It returns false, and run is not called, where nobody
 // would join the task: there is no nursery around the requests unless App.Serve
@@ -43,7 +43,7 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if run == nil {
 		panic("creche: Adopt: nil function")
 	}
-	around := x.around()
+	around := x.Around()
 	above := nursery.From(around)
 	if above == nil {
 		return false
@@ -53,7 +53,8 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	leave := enterAdopted(around)
 	err := above.TryGo(func(ctx context.Context) error {
 		defer leave()
-		a.run(&adoptedContext{Context: ctx, values: values, app: a.app}, run)
+		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.app}
+		a.run(run)
 		return nil
 	})
 	if err != nil {
@@ -62,23 +63,24 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	return err == nil
 }
 
-// run calls f in a nursery of its own, so that its panics harm nobody else and
-// are reported to the application's observer, whoever serves.
-func (a *Adopted) run(ctx context.Context, f func(ctx context.Context, a *Adopted)) {
-	err := nursery.Run(ctx, func(ctx context.Context, _ *nursery.Nursery) error {
-		a.ctx = ctx
-		f(ctx, a)
-		return nil
-	}, a.app.scope)
-	for leaf := range nursery.Leaves(err) {
-		if !reported(leaf) {
-			a.Report(leaf) // of a task
+// run calls f. A panic of it must not be one of the nursery around all requests,
+// and is reported to the application's observer, whoever serves.
+func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
+	defer func() {
+		if v := recover(); v != nil {
+			var n nursery.Nursery
+			n.Open(a.ctx, a.app.scope)
+			n.FailPanic(v)
+			_ = n.Join() // it has been reported
 		}
-	}
+	}()
+	f(a.ctx, a)
 }
 
-// around returns the context around all exchanges that the request is in.
-func (x *Exchange) around() context.Context {
+// Around returns the context around all exchanges that the request is in: that
+// of the server. [nursery.Draining] of it is the same channel for all requests.
+// It is part of the kit for authors of connection packages.
+func (x *Exchange) Around() context.Context {
 	for outer := ExchangeOf(x.ctx); outer != nil; outer = ExchangeOf(x.ctx) {
 		x = outer
 	}
@@ -157,6 +159,11 @@ func (a *App) Shared(key any, make func() any) any {
 	v, _ := a.shared.LoadOrStore(key, make())
 	return v
 }
+
+// Observer returns the option that sends the reports of a nursery to the
+// observer of the application: [Options.Observe], or else its logger. It is part
+// of the kit for authors of connection packages.
+func (a *App) Observer() nursery.Option { return nursery.Observe(a.observe) }
 
 // Log returns the logger of the application: [Options.Logger], or else what
 // [slog.Default] is now. It is part of the kit for authors of connection

@@ -104,9 +104,12 @@ func TestAnAdoptedConnectionSpeaksForItself(t *testing.T) {
 func TestWhatFailsInAnAdoptedConnectionIsReported(t *testing.T) {
 	errTask := errors.New("of a task")
 	synctest.Test(t, func(t *testing.T) {
-		s := adopting(t, func(_ *served, ctx context.Context, _ *creche.Adopted) {
-			nursery.From(ctx).Go(func(context.Context) error { return errTask })
-			<-ctx.Done()
+		s := adopting(t, func(s *served, ctx context.Context, _ *creche.Adopted) {
+			_ = nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
+				n.Go(func(context.Context) error { panic(errTask) })
+				<-ctx.Done()
+				return nil
+			}, s.Observer(), nursery.OnPanic(nursery.ReturnPanics))
 			panic(errStop)
 		})
 		s.seen.wantOnce(t, errTask, errStop)

@@ -17,9 +17,9 @@ import (
 // or return an error, and Go panics. All methods may be called from any
 // goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
 //
-// An idle connection has three goroutines: that of the function, one that
-// reads and one that watches for the end. A fourth writes, while there is
-// something to write. The heartbeats of all connections are one more, together.
+// An idle connection has two goroutines, that of the function and one that
+// reads. Another writes while there is something to write, and one closes the
+// connection. What watches over all connections of an application is one more.
 type Conn struct {
 	ws     *coder.Conn
 	socket *socket
@@ -41,6 +41,7 @@ type Conn struct {
 	receiving atomic.Bool
 	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
 	answered  atomic.Bool                // the peer has sent a close frame
+	ending    atomic.Bool                // end has begun
 	left      atomic.Pointer[CloseError] // how the peer left
 	closed    atomic.Pointer[CloseError] // what Close was called with
 
@@ -61,13 +62,13 @@ func newConn(ws *coder.Conn, s *socket, o Options) *Conn {
 
 // join makes c one of d.
 func (c *Conn) join(d *crowd) {
-	c.crowd, c.sweeper = d, d.sweeper
+	c.crowd, c.sweeper, c.draining = d, &d.sweeper, d.sweeper.draining
 	d.enter()
 }
 
 // open makes n the nursery of the connection.
 func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
-	c.ctx, c.nursery, c.draining = ctx, n, nursery.Draining(ctx)
+	c.ctx, c.nursery = ctx, n
 	c.out.start = func() error { return n.TryGo(c.out.transmit) }
 	c.out.failed = c.unreachable
 }

@@ -3,14 +3,18 @@ package websocket
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 )
 
-// crowd is what the connections of an application have in common.
+// crowd is what the connections have in common that an application has on one
+// server.
 type crowd struct {
-	sweeper *sweeper
+	sweeper sweeper
+	scope   nursery.Option // how a connection's nursery is opened
 	log     func() *slog.Logger
 
 	mu     sync.Mutex // never held across a wait
@@ -30,19 +34,27 @@ const (
 	outcomes
 )
 
-type crowdKey struct{}
+// crowdKey finds a crowd in its application: that of the server whose nursery
+// is around the requests.
+type crowdKey struct{ around *nursery.Nursery }
 
-// crowdOf returns the crowd of the application that x belongs to. Outside any
-// middleware there is none, and each connection is one of its own.
-func crowdOf(x *creche.Exchange) *crowd {
+// crowdOf returns the crowd of the connections that r may become one of. Outside
+// any middleware there is none, and each connection is one of its own.
+func crowdOf(x *creche.Exchange, r *http.Request) *crowd {
 	if x == nil {
-		return newCrowd(slog.Default)
+		return newCrowd(nursery.Draining(r.Context()), slog.Default)
 	}
-	a := x.App()
-	return a.Shared(crowdKey{}, func() any { return newCrowd(a.Log) }).(*crowd)
+	a, around := x.App(), x.Around()
+	return a.Shared(crowdKey{nursery.From(around)}, func() any {
+		return newCrowd(nursery.Draining(around), a.Log, a.Observer())
+	}).(*crowd)
 }
 
-func newCrowd(log func() *slog.Logger) *crowd { return &crowd{sweeper: newSweeper(), log: log} }
+func newCrowd(draining <-chan struct{}, log func() *slog.Logger, opts ...nursery.Option) *crowd {
+	d := &crowd{log: log, scope: nursery.Bundle(append(opts, scope)...)}
+	d.sweeper.open(draining)
+	return d
+}
 
 func (d *crowd) enter() {
 	d.mu.Lock()

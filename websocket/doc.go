@@ -27,7 +27,7 @@
 // ([Options.PingEvery]); those that do not read, do not close or send too much
 // cost a bounded queue and a bounded time. The HTTP handler stays for as long as
 // the connection does, or returns at once and frees what net/http holds for it
-// ([Options.Detach])..
+// ([Options.Detach]). Package websockettest has a client for tests in bubbles.
 //
 // The protocol is parsed by github.com/coder/websocket. The differences that
 // matter: cancelling a context never kills the socket in the middle of a

@@ -10,11 +10,13 @@ import (
 	"github.com/creche-go/creche/nursery"
 )
 
-// keep is the task that sees a connection to its end: it gives f its last word
-// when the server drains and, once the context has ended, closes the
-// connection within the close timeout, whatever f does.
-func (c *Conn) keep(ctx context.Context) error {
-	c.live(ctx)
+// end closes the connection once its context has ended, within the close
+// timeout, whatever the connection's function does. It is a task, or the end of
+// the reader if that was first.
+func (c *Conn) end(ctx context.Context) error {
+	if !c.ending.CompareAndSwap(false, true) {
+		return nil
+	}
 	c.leaveRooms()
 	c.sweeper.forget(c)
 	how := vanished
@@ -22,12 +24,12 @@ func (c *Conn) keep(ctx context.Context) error {
 		c.socket.abort()
 		c.crowd.leave(ctx, how, isClosed(c.draining))
 	}()
-	how = c.end(ctx)
+	how = c.sayGoodbye(ctx)
 	return nil
 }
 
-// end closes the connection whose context has ended.
-func (c *Conn) end(ctx context.Context) outcome {
+// sayGoodbye exchanges close frames with the peer, if it can.
+func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 	timeout := time.NewTimer(c.opts.CloseTimeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
@@ -54,20 +56,6 @@ func (c *Conn) end(ctx context.Context) outcome {
 		return answered
 	}
 	return vanished
-}
-
-// live returns when the connection is to end.
-func (c *Conn) live(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-c.draining:
-	}
-	lastWord := time.NewTimer(c.opts.LastWord)
-	defer lastWord.Stop()
-	if !before(lastWord, ctx.Done()) {
-		c.nursery.Cancel(creche.ErrShutdown)
-	}
 }
 
 // before waits until done is closed, and returns false if the timer was first.

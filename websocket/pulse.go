@@ -3,6 +3,8 @@ package websocket
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/creche-go/creche"
 )
 
 // pulse is what is known of whether a peer is alive. Times are those of the
@@ -13,6 +15,7 @@ type pulse struct {
 	heard  atomic.Int64 // when bytes of the peer were last read
 	paused atomic.Int64 // since when nothing is read, for the inbox is full; 0: it is not
 
+	last      time.Duration // when the time for a last word is over; 0: no need to know. Under the sweeper's mu
 	asked     time.Duration // when the last ping left; the sweeper's task alone looks at it
 	at        time.Duration // when to look next; this and what follows is under the sweeper's mu
 	place     int           // in its schedule, from 1
@@ -24,6 +27,13 @@ const never = time.Duration(1<<63 - 1)
 
 // next returns when something is to be done if nothing more is heard.
 func (p *pulse) next(heard, paused time.Duration) time.Duration {
+	if p.last > 0 {
+		return min(p.last, p.nextBeat(heard, paused))
+	}
+	return p.nextBeat(heard, paused)
+}
+
+func (p *pulse) nextBeat(heard, paused time.Duration) time.Duration {
 	switch {
 	case paused > 0:
 		return min(p.nextPing(max(paused, p.asked)), p.limit(paused))
@@ -61,6 +71,9 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 	switch due := p.next(heard, paused); {
 	case due > now:
 		return due
+	case p.last > 0 && p.last <= now:
+		c.nursery.Cancel(creche.ErrShutdown)
+		return never
 	case paused > 0 && p.limit(paused) <= now:
 		c.nursery.Cancel(ErrUnread)
 		return never

@@ -98,8 +98,13 @@ func (c *Conn) Messages() iter.Seq2[Message, error] {
 // past the end of the context, to the peer's close frame. coder is never given
 // a context that can end, since it would cut the socket; what ends the read is
 // the peer or the closing of the socket.
-func (c *Conn) read(context.Context) error {
-	defer close(c.silent)
+func (c *Conn) read(ctx context.Context) error {
+	c.readAll()
+	close(c.silent)
+	return c.end(ctx) // which somebody has to, before the nursery closes
+}
+
+func (c *Conn) readAll() {
 	for {
 		kind, payload, err := c.ws.Reader(context.Background())
 		if err == nil {
@@ -107,7 +112,7 @@ func (c *Conn) read(context.Context) error {
 		}
 		if err != nil {
 			c.stopped(err)
-			return nil
+			return
 		}
 	}
 }

@@ -75,7 +75,7 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 		return err
 	}
 	x := creche.ExchangeOf(r.Context())
-	c.join(crowdOf(x))
+	c.join(crowdOf(x, r))
 	switch {
 	case x == nil:
 	case opts.Detach && c.detach(r.Context(), x, f):
@@ -121,13 +121,15 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 		c.open(ctx, n)
 		c.sweeper.watch(c)
 		n.Go(c.read)
-		n.Go(c.keep)
+		// A task that waited for the end would cost its stack until then. If this
+		// comes too late, the reader has ended the connection.
+		context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
 		err := failure(f(ctx, c))
 		if err == nil {
 			n.Cancel(errReturned)
 		}
 		return err
-	}, scope)
+	}, c.crowd.scope)
 	if err != nil {
 		c.reportLate(ctx, err)
 	}

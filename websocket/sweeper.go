@@ -7,21 +7,23 @@ import (
 	"time"
 )
 
-// sweeper looks after the heartbeats of all connections of an application, in
-// one task, with one timer. The task belongs to the nursery of one of the
-// connections, which hands it on when it ends; while there is no connection
-// there is no task.
+// sweeper looks after all connections of a crowd, for their heartbeats and for
+// the server that begins to drain, in one task, with one timer. The task belongs
+// to the nursery of one of the connections, which hands it on when it ends;
+// while there is no connection there is no task.
 type sweeper struct {
-	began time.Time     // what the times of pulses are counted from
-	wake  chan struct{} // of capacity 1: the first is due earlier than it was
+	draining <-chan struct{}
+	began    time.Time     // what the times of pulses are counted from
+	wake     chan struct{} // of capacity 1: the first is due earlier than it was
 
 	mu      sync.Mutex // never held across a wait
 	due     schedule
 	running bool // there is a task, or there will be
+	drains  bool // draining is closed, and all connections know
 }
 
-func newSweeper() *sweeper {
-	return &sweeper{began: time.Now(), wake: make(chan struct{}, 1)}
+func (s *sweeper) open(draining <-chan struct{}) {
+	s.draining, s.began, s.wake = draining, time.Now(), make(chan struct{}, 1)
 }
 
 // now is never 0, which stands for never.
@@ -29,13 +31,12 @@ func (s *sweeper) now() time.Duration { return time.Since(s.began) + 1 }
 
 // watch begins to look after c.
 func (s *sweeper) watch(c *Conn) {
-	p := &c.pulse
-	if p.every < 0 && p.longest < 0 {
-		return
-	}
-	now := s.now()
+	p, now := &c.pulse, s.now()
 	p.heard.Store(int64(now))
 	s.mu.Lock()
+	if s.drains {
+		p.last = now + c.opts.LastWord
+	}
 	s.put(c, p.next(now, 0))
 	idle, first := !s.running, p.place == 1
 	s.running = true
@@ -128,7 +129,12 @@ func (s *sweeper) handOn() {
 func (s *sweeper) sweep(ctx context.Context, c *Conn) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	draining := s.draining
 	for {
+		if draining != nil && isClosed(draining) {
+			draining = nil
+			s.drain()
+		}
 		wait, ended := s.look()
 		if ended {
 			return nil
@@ -137,12 +143,29 @@ func (s *sweeper) sweep(ctx context.Context, c *Conn) error {
 		select {
 		case <-timer.C:
 		case <-s.wake:
+		case <-draining:
 		case <-ctx.Done():
 			s.forget(c)
 			s.handOn()
 			return nil
 		}
 	}
+}
+
+// drain gives all connections the time for their last word.
+func (s *sweeper) drain() {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drains {
+		return
+	}
+	s.drains = true
+	for _, c := range s.due {
+		c.pulse.last = now + c.opts.LastWord
+		c.pulse.at = min(c.pulse.at, c.pulse.last)
+	}
+	heap.Init(&s.due)
 }
 
 // look looks at all that are due.
