@@ -49,7 +49,7 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 		return false
 	}
 	a := &Adopted{app: x.app, router: x.router, rules: x.rules.Load()}
-	values := detach(ctx)
+	values := x.valuesOf(ctx)
 	leave := enterAdopted(around)
 	err := above.TryGo(func(ctx context.Context) error {
 		defer leave()
@@ -75,6 +75,23 @@ func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
 		}
 	}()
 	f(a.ctx, a)
+}
+
+// valuesOf returns the values of ctx that may be kept when the request is over.
+// Where nothing has been added to the context of the exchange it is left out:
+// otherwise the connection would hold on to it, and with it to the request.
+func (x *Exchange) valuesOf(ctx context.Context) context.Context {
+	if ctx != x.scope() {
+		return detach(ctx)
+	}
+	ctx = x.ctx
+	for outer := ExchangeOf(ctx); outer != nil && ctx == outer.scope(); outer = ExchangeOf(ctx) {
+		ctx = outer.ctx
+	}
+	if x.router == nil {
+		return ctx
+	}
+	return x.router.Detach(ctx)
 }
 
 // Around returns the context around all exchanges that the request is in: that

@@ -3,11 +3,10 @@ package websocket
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	coder "github.com/coder/websocket"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -21,12 +20,14 @@ import (
 // reads. Another writes while there is something to write, and one closes the
 // connection. What watches over all connections of an application is one more.
 type Conn struct {
-	ws     *coder.Conn
-	socket *socket
-	opts   Options
-	in     inbox
-	pace   pace // of the peer's messages
-	out    outbox
+	socket   socket
+	wire     wire     // what comes through it
+	message  incoming // the reader's alone
+	protocol string   // the subprotocol
+	opts     Options
+	in       inbox
+	pace     pace // of the peer's messages
+	out      outbox
 
 	rules   rules // nil outside any middleware
 	crowd   *crowd
@@ -46,17 +47,17 @@ type Conn struct {
 	closed    atomic.Pointer[CloseError] // what Close was called with
 
 	mu    sync.Mutex // guards what follows; never held across a wait
-	rooms map[Room]struct{}
-	gone  bool // joins no room any more
+	rooms []Room     // few, mostly one
+	gone  bool       // joins no room any more
 }
 
-func newConn(ws *coder.Conn, s *socket, o Options) *Conn {
-	c := &Conn{ws: ws, socket: s, opts: o, silent: make(chan struct{})}
+func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
+	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o, silent: make(chan struct{})}
+	c.wire.conn, c.wire.early = c, early
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
 	c.in.open(o.Inbox)
-	c.out.open(s, o.Queue)
-	s.conn = c
+	c.out.open(conn, o.Queue)
 	return c
 }
 
@@ -101,7 +102,7 @@ func failure(err error) error {
 func (c *Conn) Context() context.Context { return c.ctx }
 
 // Subprotocol returns the subprotocol that was agreed on, or "".
-func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
+func (c *Conn) Subprotocol() string { return c.protocol }
 
 // Close ends the connection in good order with code and reason: the context is
 // cancelled, what is queued is written, and then the close frame. A code that

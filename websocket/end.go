@@ -38,9 +38,9 @@ func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 		c.out.fail()
 		return vanished
 	}
-	c.out.finish(end.frame, end.drop)
+	done := c.out.finish(end.frame, end.drop)
 	switch {
-	case !before(timeout, c.out.done):
+	case !before(timeout, done):
 		return stalled
 	case c.out.isBroken():
 		return vanished

@@ -25,7 +25,7 @@ type fault struct {
 
 var faults = []fault{
 	{"slow", func(c *faulty, p []byte) (int, error) { return c.drip(p, time.Millisecond) }, false, []websocket.Code{1000}},
-	{"dribbling", func(c *faulty, p []byte) (int, error) { return c.drip(p, 4*time.Second) }, false, []websocket.Code{1000, 1006}},
+	{"dribbling", func(c *faulty, p []byte) (int, error) { return c.drip(p, 9*time.Second) }, false, []websocket.Code{1000}},
 	{"cut", func(c *faulty, _ []byte) (int, error) { return 0, c.Conn.Close() }, false, []websocket.Code{1006}},
 	{"half-open", func(_ *faulty, p []byte) (int, error) { return len(p), nil }, false, []websocket.Code{1011, 1006}},
 	{"stalled", func(c *faulty, p []byte) (int, error) { return len(p), nil }, true, []websocket.Code{1011, 1006}},
@@ -80,9 +80,8 @@ func (c *faulty) Read(p []byte) (int, error) {
 }
 
 // patience is more than a connection can outlive a peer: the time until a ping,
-// that for its answer, the close timeout, and the five seconds that a control
-// frame may take.
-const patience = 48 * time.Second
+// that for its answer, and the close timeout.
+const patience = 43 * time.Second
 
 func (c *faulty) drip(p []byte, pause time.Duration) (int, error) {
 	for i := range p {

@@ -1,67 +1,150 @@
 package websocket
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"unicode/utf8"
+)
 
-// framing follows the peer's frames by their headers, to refuse a length that
-// is written in more bytes than it needs (RFC 6455, section 5.2), which coder's
-// parser lets pass.
-type framing struct {
-	head [10]byte // of the frame whose header is coming
-	have int      // how much of it has come
-	skip uint64   // bytes of mask and payload still to come
+// header is the beginning of a frame (RFC 6455, section 5.2).
+type header struct {
+	final bool
+	op    byte
+	size  int64 // of the payload
+	mask  [4]byte
 }
 
-// follow returns how much of b comes before the end of a header that is wrong,
-// or len(b), true if there is none.
-func (f *framing) follow(b []byte) (n int, ok bool) {
-	for n < len(b) {
-		if f.skip > 0 {
-			step := min(f.skip, uint64(len(b)-n))
-			f.skip -= step
-			n += int(step)
-			continue
-		}
-		f.head[f.have] = b[n]
-		f.have++
-		n++
-		if f.have < headerSize(f.head) || f.have < 2 {
-			continue
-		}
-		if !f.enter() {
-			return n - 1, false
-		}
+// errViolation is what frames give that break the protocol. Nothing of what
+// follows one can be understood.
+var errViolation = errors.New("websocket: the peer breaks the protocol")
+
+// maxControl is the largest payload of a control frame.
+const maxControl = 125
+
+// header reads the beginning of the next frame, and refuses it as early as it
+// can be seen to be wrong.
+func (w *wire) header() (h header, err error) {
+	b, err := w.peek(2)
+	if err != nil {
+		return h, err
 	}
-	return n, true
+	h.final, h.op = b[0]&final != 0, b[0]&0x0f
+	short := b[1] &^ masked
+	switch control := h.op >= opClose; {
+	case b[0]&reserved != 0, b[1]&masked == 0, h.op > opPong, h.op > opBinary && !control:
+		return h, errViolation
+	case control && (!h.final || short > maxControl):
+		return h, errViolation
+	}
+	more := extra(short)
+	if b, err = w.peek(2 + more); err != nil {
+		return h, err
+	}
+	if h.size = int64(length(b)); h.size < 0 || more > 0 && h.size < leastIn(more) {
+		return h, errViolation
+	}
+	if b, err = w.peek(2 + more + len(h.mask)); err != nil {
+		return h, err
+	}
+	copy(h.mask[:], b[2+more:])
+	w.skip(len(b))
+	return h, nil
 }
 
-// headerSize returns the size of a frame's header without the mask.
-func headerSize(head [10]byte) int {
-	switch head[1] & 0x7f {
+// extra returns in how many bytes more a length is that begins with short.
+func extra(short byte) int {
+	switch short {
 	case 126:
-		return 4
+		return 2
 	case 127:
-		return 10
+		return 8
 	}
-	return 2
+	return 0
 }
 
-// enter begins the payload of the frame whose header is complete, and reports
-// whether its length is in as few bytes as it can be.
-func (f *framing) enter() bool {
-	size, least := uint64(f.head[1]&0x7f), uint64(0)
-	switch size {
-	case 126:
-		size, least = uint64(binary.BigEndian.Uint16(f.head[2:])), 126
-	case 127:
-		size, least = binary.BigEndian.Uint64(f.head[2:]), 1<<16
+// length returns the length in the beginning of a frame.
+func length(b []byte) uint64 {
+	switch len(b) {
+	case 2:
+		return uint64(b[1] &^ masked)
+	case 4:
+		return uint64(binary.BigEndian.Uint16(b[2:]))
 	}
-	if size < least {
-		return false
+	return binary.BigEndian.Uint64(b[2:])
+}
+
+// leastIn returns the least length that needs so many bytes more, for no length
+// may have more than it needs.
+func leastIn(more int) int64 {
+	if more == 2 {
+		return 126
 	}
-	f.have, f.skip = 0, size
-	if f.head[1]&0x80 != 0 && size < 1<<63 { // longer ones are refused by coder
-		f.skip += 4
+	return 1 << 16
+}
+
+// append reads the payload of the frame that h begins, and appends it to b.
+// Memory is taken for what has come, not for what the length promises.
+func (w *wire) append(b []byte, h header) ([]byte, error) {
+	from := len(b)
+	for left := h.size; left > 0; {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := w.Read(b[len(b):min(int64(cap(b)), int64(len(b))+left)])
+		b = b[:len(b)+n]
+		if left -= int64(n); err != nil {
+			return b, err
+		}
 	}
-	f.head[1] = 0
-	return true
+	unmask(b[from:], h.mask)
+	return b, nil
+}
+
+// unmask undoes the mask of a whole payload (RFC 6455, section 5.3).
+func unmask(b []byte, mask [4]byte) {
+	four := binary.LittleEndian.Uint32(mask[:])
+	eight := uint64(four)<<32 | uint64(four)
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^eight)
+	}
+	for i := range b {
+		b[i] ^= mask[i%4]
+	}
+}
+
+// discard reads the payload of the frame that h begins, and forgets it.
+func (w *wire) discard(h header) error {
+	_, err := io.CopyN(io.Discard, w, h.size)
+	return err
+}
+
+// control reads the payload of a control frame. It is valid until the next
+// call.
+func (w *wire) control(h header) ([]byte, error) {
+	b, err := w.peek(int(h.size))
+	if err != nil {
+		return nil, err
+	}
+	unmask(b, h.mask)
+	w.skip(len(b))
+	return b, nil
+}
+
+// closeOf returns what a close frame says, or what is wrong with it.
+func closeOf(payload []byte) (*CloseError, error) {
+	switch {
+	case len(payload) == 0:
+		return &CloseError{Code: NoStatus}, nil
+	case len(payload) == 1:
+		return nil, errViolation
+	}
+	code, reason := Code(binary.BigEndian.Uint16(payload)), payload[2:]
+	switch {
+	case code.sendable() != code:
+		return nil, errViolation
+	case !utf8.Valid(reason):
+		return nil, ErrNotText
+	}
+	return &CloseError{Code: code, Reason: string(reason)}, nil
 }

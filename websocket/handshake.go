@@ -13,15 +13,11 @@ import (
 	coder "github.com/coder/websocket"
 
 	"github.com/creche-go/creche/errorhandlers"
-	"github.com/creche-go/creche/nursery"
 )
 
 // upgrade takes the request's connection over. Until that has happened an
 // error is one to answer by HTTP.
 func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
-	if isClosed(nursery.Draining(r.Context())) {
-		return nil, refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
-	}
 	if cause := context.Cause(r.Context()); cause != nil {
 		return nil, cause
 	}
@@ -52,19 +48,21 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	case err != nil:
 		return nil, h.refusal(err)
 	}
-	ws.SetReadLimit(-1) // the limit is ours, and so is the close frame then
-	return newConn(ws, h.socket, o), nil
+	protocol := ws.Subprotocol()
+	_ = ws.CloseNow() // which closes nothing: frames are ours to read and write
+	return newConn(h.conn, h.early, protocol, o), nil
 }
 
 // handshake is the ResponseWriter that coder's Accept gets. It keeps a refusal
-// back, so that the application's rules answer it, and slips our socket under
-// the connection.
+// back, so that the application's rules answer it, and keeps the connection for
+// us.
 type handshake struct {
 	w      http.ResponseWriter
 	header http.Header
 	status int
-	socket *socket
-	failed error // the take-over did
+	conn   net.Conn
+	early  []byte // what the peer sent before it had the answer
+	failed error  // the take-over did
 }
 
 func (h *handshake) Header() http.Header         { return h.header }
@@ -89,14 +87,15 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.socket = &socket{Conn: conn, early: bytes.Clone(early)}
-	// The server's own buffer, of 4 KiB, is let go of.
-	return h.socket, bufio.NewReadWriter(bufio.NewReaderSize(h.socket, readBuffer), bufio.NewWriterSize(h.socket, maxControl)), nil
+	h.conn, h.early = conn, bytes.Clone(early)
+	kept := open{conn}
+	return kept, bufio.NewReadWriter(bufio.NewReader(kept), bufio.NewWriter(kept)), nil
 }
 
-// readBuffer holds several short messages, which then cost one system call
-// together. Payloads that are larger are read past it.
-const readBuffer = 1 << 10
+// open is a connection that coder cannot close.
+type open struct{ net.Conn }
+
+func (open) Close() error { return nil }
 
 func hijackable(w http.ResponseWriter) bool {
 	for {

@@ -6,8 +6,8 @@ import "sync"
 // writer, the connection's reader, and one reader at a time.
 type inbox struct {
 	max     Bounds
-	arrived chan struct{} // of capacity 1, as room is: there may be something new
-	room    chan struct{}
+	arrived chan struct{} // of capacity 1: there may be something new
+	room    chan struct{} // of capacity 1: there may be room again; nil until there was none
 
 	mu    sync.Mutex // never held across a wait
 	queue fifo[Message]
@@ -16,7 +16,7 @@ type inbox struct {
 }
 
 func (b *inbox) open(max Bounds) {
-	b.max, b.arrived, b.room = max, make(chan struct{}, 1), make(chan struct{}, 1)
+	b.max, b.arrived = max, make(chan struct{}, 1)
 }
 
 // tryPut stores m if there is room for it.
@@ -29,6 +29,8 @@ func (b *inbox) tryPut(m Message) bool {
 		b.queue.push(m)
 		b.bytes += size
 		b.total.add(1, size)
+	} else if b.room == nil {
+		b.room = make(chan struct{}, 1)
 	}
 	b.mu.Unlock()
 	if fits {
@@ -44,9 +46,10 @@ func (b *inbox) take() (m Message, ok bool) {
 		m = b.queue.pop()
 		b.bytes -= len(m.Bytes())
 	}
+	room := b.room
 	b.mu.Unlock()
 	if ok {
-		signal(b.room)
+		signal(room)
 	}
 	return m, ok
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 )
 
@@ -70,12 +71,16 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 	if err != nil {
 		return err
 	}
+	x := creche.ExchangeOf(r.Context())
+	crowd := crowdOf(x, r)
+	if isClosed(crowd.sweeper.draining) {
+		return refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
+	}
 	c, err := upgrade(w, r, opts)
 	if err != nil {
 		return err
 	}
-	x := creche.ExchangeOf(r.Context())
-	c.join(crowdOf(x, r))
+	c.join(crowd)
 	switch {
 	case x == nil:
 	case opts.Detach && c.detach(r.Context(), x, f):
@@ -135,9 +140,8 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	}
 }
 
-// release lets go of what coder holds. The socket has been closed.
+// release lets go of what is left.
 func (c *Conn) release() {
-	c.socket.abort()
-	_ = c.ws.CloseNow()
+	c.socket.abort() // should it not be closed already
 	c.opts.Connections.leave()
 }

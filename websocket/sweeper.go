@@ -34,7 +34,7 @@ func (s *sweeper) watch(c *Conn) {
 	p, now := &c.pulse, s.now()
 	p.heard.Store(int64(now))
 	s.mu.Lock()
-	if s.drains {
+	if s.drains { // that it does is seen by whoever begins to receive
 		p.last = now + c.opts.LastWord
 	}
 	s.put(c, p.next(now, 0))
@@ -152,7 +152,8 @@ func (s *sweeper) sweep(ctx context.Context, c *Conn) error {
 	}
 }
 
-// drain gives all connections the time for their last word.
+// drain gives all connections the time for their last word, and wakes those that
+// wait for a message: none comes any more.
 func (s *sweeper) drain() {
 	now := s.now()
 	s.mu.Lock()
@@ -164,6 +165,7 @@ func (s *sweeper) drain() {
 	for _, c := range s.due {
 		c.pulse.last = now + c.opts.LastWord
 		c.pulse.at = min(c.pulse.at, c.pulse.last)
+		signal(c.in.arrived)
 	}
 	heap.Init(&s.due)
 }
