@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/creche-go/creche/websocket"
 )
@@ -51,8 +50,7 @@ func TestLargeMessages(t *testing.T) {
 	tests := []struct {
 		size, fragment int
 	}{
-		{64 << 10, 64 << 10}, {64 << 10, 64}, {mib, mib}, {mib, 1 << 10}, {4 * mib, 4 * mib},
-		{4 * mib, 64 << 10}, {8 * mib, 256 << 10}, {16 * mib, 16 * mib}, {16 * mib, 4 * mib}, {16 * mib, 4 << 10},
+		{64 << 10, 64}, {mib, 1 << 10}, {4 * mib, 64 << 10}, {8 * mib, 8 * mib}, {16 * mib, 16 * mib}, {16 * mib, 4 * mib},
 	}
 	ts := newTCPServer(t, &websocket.Options{ReadLimit: 16 * mib}, echo)
 	for _, op := range []byte{opText, opBinary} {
@@ -61,7 +59,6 @@ func TestLargeMessages(t *testing.T) {
 			if testing.Short() && tt.size > mib {
 				continue
 			}
-			began := time.Now()
 			text := strings.Repeat("0123456789abcde\n", tt.size/16)
 			go func() {
 				for at, first := 0, op; at < len(text); first = opContinuation {
@@ -77,7 +74,6 @@ func TestLargeMessages(t *testing.T) {
 				}
 			}()
 			p.want(op, text)
-			t.Logf("opcode %d, %d bytes in fragments of %d: %v", op, tt.size, tt.fragment, time.Since(began))
 		}
 		p.text(strings.Repeat("x", 16*mib+1))
 		p.wantEnd(websocket.MessageTooBig)
