@@ -332,7 +332,7 @@ func TestHeartbeatsOfAChangingCrowd(t *testing.T) {
 							return
 						case op == opPing && took%(10*time.Second) != 0:
 							t.Errorf("seed %d, %d: a ping after %v", seed, i, took)
-						case op == opClose && took == stays/10/time.Second*10*time.Second+13*time.Second:
+						case op == opClose && took == stays.Truncate(10*time.Second)+13*time.Second:
 							_, _ = p.conn.Write(frame(0x80|opClose, ""))
 							return
 						case op == opClose:

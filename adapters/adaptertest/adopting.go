@@ -51,8 +51,8 @@ func adopts(t *trial) {
 			t.isAdopted(ctx, a, p, id)
 			<-nursery.Draining(ctx)
 			_, err := fmt.Fprintf(conn, "%v goes on\n", id)
-			time.Sleep(time.Second) // which the stop grants
-			a.Report(errors.Join(err, ctx.Err(), conn.Close()))
+			time.Sleep(time.Second)                             // which the stop grants
+			a.Report(errors.Join(err, ctx.Err(), conn.Close())) //nolint:contextcheck // it knows its own
 		}) {
 			t.Error("Adopt: got false in a server, want true")
 		}
@@ -66,12 +66,7 @@ func adopts(t *trial) {
 	ln := nurserytest.Listen()
 	root := Group{Groups: []Group{{Prefix: "/rooms", Rules: conflicts, Routes: []Route{{http.MethodGet, "/{id}", stay}}}},
 		Routes: []Route{{http.MethodGet, "/items/{id}", plain}}}
-	served := t.gate()
-	handler := t.adapter.Build(s.app, root)
-	t.clients.Go(func(ctx context.Context) error {
-		defer served.open()
-		return s.app.Serve(ctx, ln, handler)
-	})
+	served := s.serveOn(ln, root)
 	var open []*bufio.Reader
 	for i := range connections {
 		open = append(open, t.upgrade(ln, fmt.Sprintf("/rooms/room-%d", i)))
@@ -79,12 +74,7 @@ func adopts(t *trial) {
 	client := ln.Client()
 	defer client.CloseIdleConnections()
 	for i := range others {
-		response, err := client.Get(fmt.Sprintf("http://creche.test/items/other-%d", i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close()
+		t.visit(client, fmt.Sprintf("/items/other-%d", i))
 	}
 	resume.open()
 	synctest.Wait()
@@ -100,6 +90,29 @@ func adopts(t *trial) {
 		t.Errorf("the stop: took %v, want the second of the connections", took)
 	}
 	s.reported()
+}
+
+// serveOn has the application itself serve, and returns what opens when it has
+// stopped.
+func (s *site) serveOn(ln *nurserytest.Listener, root Group) (served *gate) {
+	served = s.gate()
+	handler := s.adapter.Build(s.app, root)
+	s.clients.Go(func(ctx context.Context) error {
+		defer served.open()
+		return s.app.Serve(ctx, ln, handler)
+	})
+	return served
+}
+
+// visit gets path and forgets it.
+func (t *trial) visit(client *http.Client, path string) {
+	t.Helper()
+	response, err := client.Get("http://creche.test" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
 }
 
 var conflicts = []errorhandlers.Rule{errorhandlers.TranslateIs(errOther, func(error) error {
@@ -119,7 +132,8 @@ func (t *trial) isAdopted(ctx context.Context, a *creche.Adopted, p Params, id s
 	if err := errors.Join(ctx.Err(), context.Cause(ctx), within.Err(), context.Cause(within)); err != nil {
 		t.Errorf("the context: got %v, want it alive", err)
 	}
-	if got := a.Resolve(fmt.Errorf("wrapped: %w", errOther)); got == nil || got.Status != http.StatusConflict {
+	got := a.Resolve(fmt.Errorf("wrapped: %w", errOther)) //nolint:contextcheck // it knows its own
+	if got == nil || got.Status != http.StatusConflict {
 		t.Errorf("Resolve: got %v, want the 409 of the group's rule", got)
 	}
 	if err := creche.Go(ctx, "of a connection", func(ctx context.Context) error {
@@ -149,6 +163,7 @@ func (t *trial) upgrade(ln *nurserytest.Listener, path string) *bufio.Reader {
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%s: got %v, %v, want 101", path, response, err)
 	}
+	_ = response.Body.Close() // there is none
 	return br
 }
 

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // which RFC 6455 prescribes
+	"crypto/sha1" // which RFC 6455 prescribes
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -85,6 +85,7 @@ func Dial(t testing.TB, d Dialer, target string, o *Options) (*Client, error) {
 		_ = conn.Close()
 		return nil, err
 	}
+	_ = response.Body.Close() // there is none
 	return newClient(t, conn, br, response), nil
 }
 
@@ -137,6 +138,6 @@ func upgrade(conn net.Conn, br *bufio.Reader, r *http.Request, key string) (*htt
 
 // accept returns what the server makes of the key (RFC 6455, section 4.2.2).
 func accept(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
