@@ -39,12 +39,16 @@ const (
 type crowdKey struct{ around *nursery.Nursery }
 
 // crowdOf returns the crowd of the connections that r may become one of. Outside
-// any middleware there is none, and each connection is one of its own.
-func crowdOf(x *creche.Exchange, r *http.Request) *crowd {
+// any middleware, and where the handler has put a nursery of its own around the
+// connection, which may drain by itself, each is a crowd of its own.
+func crowdOf(x *creche.Exchange, r *http.Request, detach bool) *crowd {
 	if x == nil {
 		return newCrowd(nursery.Draining(r.Context()), slog.Default)
 	}
 	a, around := x.App(), x.Around()
+	if !detach && nursery.From(r.Context()) != nursery.From(x.Request().Context()) {
+		return newCrowd(nursery.Draining(r.Context()), a.Log, a.Observer())
+	}
 	return a.Shared(crowdKey{nursery.From(around)}, func() any {
 		return newCrowd(nursery.Draining(around), a.Log, a.Observer())
 	}).(*crowd)

@@ -37,8 +37,8 @@ func TestMemoryOfAnIdleConnection(t *testing.T) {
 		detach bool
 		most   int
 	}{
-		{"the handler returns", true, 14_000},
-		{"the handler stays", false, 36_000},
+		{"the handler returns", true, 14 << 10},
+		{"the handler stays", false, 40 << 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := idleConnection(t, n, &websocket.Options{Detach: tt.detach})

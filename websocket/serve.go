@@ -72,7 +72,7 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 		return err
 	}
 	x := creche.ExchangeOf(r.Context())
-	crowd := crowdOf(x, r)
+	crowd := crowdOf(x, r, opts.Detach)
 	if isClosed(crowd.sweeper.draining) {
 		return refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
 	}

@@ -3,12 +3,15 @@ package websocket_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -116,6 +119,28 @@ func TestNoUpgradeWhileDraining(t *testing.T) {
 		}
 		if got := s.reports(); len(got) > 0 {
 			t.Errorf("got reports %q, want none", got)
+		}
+	})
+}
+
+// W9
+func TestANurseryOfTheHandlersOwnMayDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := creche.New(creche.Options{Logger: slog.New(slog.DiscardHandler)})
+		s := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return nursery.Run(r.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				n.Go(func(context.Context) error {
+					time.Sleep(time.Minute)
+					n.Drain(-1)
+					return nil
+				})
+				return websocket.Serve(w, r.WithContext(ctx), &websocket.Options{PingEvery: -1}, echo)
+			})
+		})))
+		p, began := dial(t, s), time.Now()
+		p.wantEnd(websocket.GoingAway)
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("ended after %v, want a minute", took)
 		}
 	})
 }
