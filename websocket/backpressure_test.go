@@ -96,7 +96,7 @@ func TestBackPressure(t *testing.T) {
 //
 // W1, W4, W6
 func TestPeersThatDoNotPlayAlong(t *testing.T) {
-	const beat = 60 * time.Millisecond
+	const beat = 200 * time.Millisecond
 	tests := []struct {
 		name  string
 		peer  func(p *peer)
