@@ -27,9 +27,10 @@ type Adopted struct {
 // and its nursery are those of what is around the requests: it is told to finish
 // when the server drains and cancelled when the grace of the requests is over,
 // and the stop waits for run as it does for a request. [ExchangeOf] finds no
-// exchange in it. A panic of run is reported and harms nobody else. For tasks run
-// opens a nursery of its own, with [App.Observer] to have their panics reported
-// where the application's are.
+// exchange in it. A panic of run is reported and harms nobody else; a Goexit is a
+// failure of the nursery around the requests, which App.Serve only reports. For
+// tasks run opens a nursery of its own, with [App.Observer] to have their panics
+// reported where the application's are.
 //
 // Adopt does not wait. It returns false, and run is not called, where nobody
 // would join the task: there is no nursery around the requests unless App.Serve

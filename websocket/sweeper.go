@@ -60,7 +60,10 @@ func (s *sweeper) put(c *Conn, at time.Duration) {
 func (s *sweeper) putBack(c *Conn, at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !c.pulse.forgotten {
+	if p := &c.pulse; !p.forgotten {
+		if paused := p.paused.Load(); paused > 0 { // perhaps while nobody expected c
+			at = min(at, p.limit(time.Duration(paused)))
+		}
 		s.put(c, at)
 	}
 }
