@@ -40,11 +40,12 @@ type Conn struct {
 	silent   chan struct{} // closed when nothing more comes from the peer
 
 	receiving atomic.Bool
-	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
-	answered  atomic.Bool                // the peer has sent a close frame
-	ending    atomic.Bool                // end has begun
-	left      atomic.Pointer[CloseError] // how the peer left
-	closed    atomic.Pointer[CloseError] // what Close was called with
+	asked     atomic.Pointer[chan struct{}] // closed by a Receive that finds nothing; see answerFirst
+	garbled   atomic.Bool                   // the peer's frames cannot be told apart any more
+	answered  atomic.Bool                   // the peer has sent a close frame
+	ending    atomic.Bool                   // end has begun
+	left      atomic.Pointer[CloseError]    // how the peer left
+	closed    atomic.Pointer[CloseError]    // what Close was called with
 
 	mu    sync.Mutex // guards what follows; never held across a wait
 	rooms []Room     // few, mostly one

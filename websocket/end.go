@@ -90,8 +90,7 @@ func (c *Conn) decide(ctx context.Context) ending {
 	cause := context.Cause(ctx)
 	reason := errors.Unwrap(cause)
 	if left := c.left.Load(); left != nil && reason == error(left) {
-		// The peer reads nothing more: what is queued is for nobody.
-		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason), drop: true}
+		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason)}
 	}
 	switch {
 	case reason == http.ErrAbortHandler:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 	"unicode/utf8"
 )
 
@@ -161,12 +162,38 @@ func (c *Conn) stopped(err error) {
 		c.nursery.Cancel(err)
 	case closed:
 		c.answered.Store(true)
+		c.answerFirst()
 		c.lose(e)
 	case err == errViolation:
+		c.answerFirst()
 		c.garbled.Store(true)
 		c.nursery.Cancel(ErrProtocol)
 		_, _ = io.Copy(io.Discard, c.socket.Conn)
 	default:
 		c.vanished()
+	}
+}
+
+// moment is how long the end of a connection waits for the application to
+// answer what came before.
+const moment = 10 * time.Millisecond
+
+// answerFirst gives the application a moment to answer the messages that came
+// before a close or a violation: until all of them have been received and
+// Receive is called once more. The peer may have sent its last one and the close
+// in one go.
+func (c *Conn) answerFirst() {
+	if c.ctx.Err() != nil || c.Stats().Received.Messages == 0 {
+		return
+	}
+	late := time.NewTimer(moment)
+	defer late.Stop()
+	asked := make(chan struct{})
+	c.asked.Store(&asked)
+	signal(c.in.arrived) // for one who waits already
+	select {
+	case <-asked:
+	case <-late.C:
+	case <-c.ctx.Done():
 	}
 }

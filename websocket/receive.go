@@ -30,6 +30,9 @@ func (c *Conn) Receive(ctx context.Context) (Message, error) {
 		if m, err, ok := c.next(ctx); ok {
 			return m, err
 		}
+		if asked := c.asked.Swap(nil); asked != nil {
+			close(*asked)
+		}
 		done := ctx.Done()
 		if ctx == c.ctx {
 			done = nil // each case costs an idle connection a hundred bytes

@@ -105,6 +105,40 @@ func TestThePeersCodeIsTheCause(t *testing.T) {
 	}
 }
 
+// An application that has a message still to answer is given a moment for it,
+// and no more.
+//
+// W4
+func TestAClosingPeerIsNoticedByABusyHandler(t *testing.T) {
+	for name, received := range map[string]int{"that has received nothing": 0, "that has received something": 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				took := make(chan time.Duration, 1)
+				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+					for range received {
+						if _, err := c.Receive(ctx); err != nil {
+							return err
+						}
+					}
+					began := time.Now()
+					<-ctx.Done()
+					took <- time.Since(began)
+					return nil
+				})
+				p := dial(t, s.Server)
+				for range received {
+					p.text("x")
+				}
+				p.close(4000, "")
+				p.wantEnd(4000)
+				if got, want := <-took, time.Duration(received)*10*time.Millisecond; got != want {
+					t.Errorf("noticed after %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
 // W5
 func TestTwoReadersAreAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

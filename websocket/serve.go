@@ -22,7 +22,8 @@ import (
 // to the peer, and failures have been reported.
 //
 // f's context ends as soon as the connection begins to end: when the peer
-// closes or vanishes, when f returns or a task of the connection fails, and
+// closes (or ten milliseconds later, if there were messages that may want an
+// answer) or vanishes, when f returns or a task of the connection fails, and
 // when the server stops. The close frame leaves at once, after the messages
 // that are queued. If the peer does not answer it within
 // [Options.CloseTimeout] the socket is aborted, even if f still runs. The first
