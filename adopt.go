@@ -57,12 +57,15 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.app}
 		a.run(run)
 		return nil
-	})
+	}, nursery.Name(adoptedName))
 	if err != nil {
 		leave()
 	}
 	return err == nil
 }
+
+// adoptedName is what connections are called among the tasks around requests.
+const adoptedName = "adopted connection"
 
 // run calls f. A panic of it must not be one of the nursery around all requests,
 // and is reported to the application's observer, whoever serves.
@@ -114,11 +117,9 @@ func enterAdopted(around context.Context) (leave func()) {
 		return func() {}
 	}
 	l := &server.life
-	l.adopted.Add(1)
 	l.hijacked.enter()
 	l.handlers.enter()
 	return func() {
-		l.adopted.Add(-1)
 		l.hijacked.leave()
 		l.handlers.leave()
 	}

@@ -88,7 +88,8 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		}
 		return err
 	}
-	switch err := a.background.TryGo(run, append(opts[:len(opts):len(opts)], nursery.Name(name))...); err {
+	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
+	switch err := a.background.TryGo(run, append(opts, nursery.Name(name))...); err {
 	case nil:
 		a.waiting.accept(waits)
 		return nil

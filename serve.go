@@ -28,9 +28,8 @@ type life struct {
 	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	conns    connections
-	handlers gauge        // calls of the handler: see count
-	hijacked gauge        // those of them that took their connection over
-	adopted  atomic.Int64 // those of them that are tasks: see Exchange.Adopt
+	handlers gauge // calls of the handler: see count
+	hijacked gauge // those of them that took their connection over
 }
 
 func (l *life) init() { l.stop = make(chan struct{}) }

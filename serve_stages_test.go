@@ -141,7 +141,7 @@ func TestTheStagesOfAStop(t *testing.T) {
 			s.begin(s.leave)
 			err := s.end()
 			s.wantEvents(t, tt.want...)
-			if got := text(err); got != tt.err {
+			if got := firstLines(t, err); got != tt.err {
 				t.Errorf("got error %q, want %q", got, tt.err)
 			}
 			time.Sleep(time.Hour) // what was left ends with the bubble

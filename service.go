@@ -180,7 +180,7 @@ func (v *service) do(n *nursery.Nursery, doing string, f func(context.Context) e
 	n.Go(func(ctx context.Context) error {
 		hears(f(ctx))
 		return nil
-	}, nursery.Critical(), nursery.Name(v.name+": "+doing))
+	}, nursery.Critical(), nursery.Name(v.name+": "+doing), nursery.Runs(f))
 }
 
 func (v *service) failed(doing string, err error) error {
@@ -310,6 +310,6 @@ func (v *service) callStop(s *server, until time.Time) (failed error) {
 }
 
 // left lists what still runs of v.
-func (v *service) left() []nursery.TaskInfo {
-	return append(named(v.nursery.Tree().Tasks), named(v.stopper.Tree().Tasks)...)
+func (v *service) left() []nursery.Tree {
+	return []nursery.Tree{v.nursery.Tree(), v.stopper.Tree()}
 }

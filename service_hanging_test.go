@@ -94,7 +94,7 @@ func TestAStartThatHangs(t *testing.T) {
 			s.Service("never", s.engine("never"))
 			s.begin(func() { s.start(t, s.listener, http.NotFoundHandler()) })
 			err := s.end()
-			if got := text(err); got != tt.text {
+			if got := firstLines(t, err); got != tt.text {
 				t.Errorf("got error %q, want %q", got, tt.text)
 			}
 			s.wantEvents(t, tt.want...)
@@ -181,7 +181,7 @@ func TestAStopThatHangs(t *testing.T) {
 			s.start(t, s.listener, http.NotFoundHandler())
 			s.begin(s.leave)
 			err := s.end()
-			if got := text(err); got != tt.text {
+			if got := firstLines(t, err); got != tt.text {
 				t.Errorf("got error %q, want %q", got, tt.text)
 			}
 			s.wantEvents(t, tt.want...)

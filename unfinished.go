@@ -13,10 +13,12 @@ import (
 // of it ignored its cancellation until the stop's budget was spent, or had not
 // begun when it was cancelled.
 type UnfinishedError struct {
-	Requests    int                // requests still being handled
-	Connections int                // hijacked connections (websockets) still being handled
-	Tasks       []nursery.TaskInfo // background tasks that still run
-	Unnamed     int                // background tasks that still run and have no name
+	Requests    int // requests still being handled
+	Connections int // hijacked connections (websockets) still being handled
+	// Tasks are the background tasks that still run, and what those started in
+	// the background. Of those with a name it is known since when, and where
+	// they are stuck.
+	Tasks []nursery.TaskInfo
 	// Dropped are the background tasks that were accepted and will never run,
 	// because they were still queued when the rest was cancelled.
 	Dropped []nursery.TaskInfo
@@ -25,7 +27,8 @@ type UnfinishedError struct {
 	at       time.Time
 }
 
-// Error names what was left, with its age where it still runs.
+// Error names in its first line what was left, with its age where it still runs.
+// The stacks of what ignored its cancellation follow.
 func (e *UnfinishedError) Error() string {
 	var left []string
 	count := func(n int, what string) {
@@ -38,19 +41,34 @@ func (e *UnfinishedError) Error() string {
 	for _, t := range e.Tasks {
 		left = append(left, "background task "+e.stuck(t))
 	}
-	count(e.Unnamed, "background tasks without a name")
 	if len(e.Dropped) > 0 {
 		left = append(left, fmt.Sprintf("%d background tasks that were still queued (%s)", len(e.Dropped), names(e.Dropped)))
 	}
 	for _, t := range e.Services {
 		left = append(left, "service "+e.stuck(t))
 	}
-	return "creche: stopped without waiting any longer for " + strings.Join(left, ", ")
+	return "creche: stopped without waiting any longer for " + strings.Join(left, ", ") + e.stacks()
 }
 
 // stuck describes a task that ignored its cancellation.
 func (e *UnfinishedError) stuck(t nursery.TaskInfo) string {
+	if t.Name == "" {
+		return "without a name (" + t.Func + ")"
+	}
 	return fmt.Sprintf("%s (%v old)", t.Name, e.at.Sub(t.Began).Round(time.Millisecond))
+}
+
+// stacks tells where the tasks are that have a name, those of one name together.
+func (e *UnfinishedError) stacks() string {
+	var b strings.Builder
+	told := make(map[string]bool)
+	for _, t := range append(slices.Clone(e.Tasks), e.Services...) {
+		if stack := t.Name + ":\n" + t.Stack; t.Stack != "" && !told[stack] {
+			told[stack] = true
+			b.WriteString("\n\n" + strings.TrimSuffix(stack, "\n"))
+		}
+	}
+	return b.String()
 }
 
 // names lists the names of tasks, each once, in the order they were started.
@@ -74,29 +92,28 @@ func names(tasks []nursery.TaskInfo) string {
 	return strings.Join(order, ", ")
 }
 
-func (e *UnfinishedError) empty() bool {
-	return e.Requests+e.Connections+e.Unnamed+len(e.Tasks)+len(e.Dropped)+len(e.Services) == 0
-}
-
 // unfinished says what is left, or nil.
 func (s *server) unfinished() error {
 	a := s.app
 	e := &UnfinishedError{Connections: a.life.hijacked.len(), Dropped: a.waiting.left(), at: time.Now()}
 	e.Requests = max(0, a.life.handlers.len()-e.Connections)
-	// Listed before they are counted, so that one that ends now is not taken for
-	// one without a name.
-	e.Tasks = append(named(a.background.Tree().Tasks), named(a.requests.Tree().Tasks)...)
-	e.Unnamed = max(0, a.background.Len()+a.requests.Len()-len(e.Tasks)-int(a.life.adopted.Load()))
+	left := nursery.Tree{Below: []nursery.Tree{a.background.Tree(), a.requests.Tree()}}
 	for _, v := range s.opened {
-		e.Services = append(e.Services, v.left()...)
+		left.Below = append(left.Below, v.left()...)
 	}
-	if e.empty() {
+	if slices.ContainsFunc(left.Below, func(t nursery.Tree) bool { return len(t.Tasks) > 0 }) {
+		left.AddStacks()
+	}
+	for i, t := range left.Below {
+		t.Tasks = slices.DeleteFunc(t.Tasks, func(t nursery.TaskInfo) bool { return t.Name == adoptedName })
+		if i < 2 {
+			e.Tasks = append(e.Tasks, t.Tasks...)
+		} else {
+			e.Services = append(e.Services, t.Tasks...)
+		}
+	}
+	if e.Requests+e.Connections+len(e.Tasks)+len(e.Dropped)+len(e.Services) == 0 {
 		return nil
 	}
 	return e
-}
-
-// named returns those of the tasks that have a name.
-func named(tasks []nursery.TaskInfo) []nursery.TaskInfo {
-	return slices.DeleteFunc(tasks, func(t nursery.TaskInfo) bool { return t.Name == "" })
 }

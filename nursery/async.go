@@ -34,7 +34,7 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 	n.mustBeOpened("Async")
 	h := new(Task[T])
 	t := n.newSolo(&h.solo, opts)
-	t.note().code = codeOf(f)
+	t.stands(f)
 	t.fn = func(context.Context) error {
 		v, err := f(h.solo.ctx)
 		if err == nil {

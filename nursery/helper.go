@@ -51,7 +51,7 @@ func (t *task) help() error {
 	t.notice(s)
 	if t.solo == nil {
 		fn := t.fn
-		t.note().code = codeOf(fn)
+		t.stands(fn)
 		t.fn = func(context.Context) error { return fn(ctx) }
 	}
 	t.launch()

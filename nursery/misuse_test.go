@@ -29,6 +29,7 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 	body := func(context.Context, *nursery.Nursery) error { t.Error("the body ran"); return nil }
 	task := func(context.Context) error { t.Error("a task ran"); return nil }
 	value := func(context.Context) (int, error) { return 1, nil }
+	var noTask func(context.Context) error
 	begins := func(context.Context, func(int)) error { t.Error("a task ran"); return nil }
 	number := func(context.Context) (int, error) { return 1, nil }
 	item := func(_ context.Context, i int) (int, error) { t.Error("an item was worked on"); return i, nil }
@@ -92,6 +93,8 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Limit of zero", func() { nursery.Limit(0) }, "nursery: Limit(0): want at least 1"},
 		{"Limit below zero", func() { nursery.Limit(-3) }, "nursery: Limit(-3): want at least 1"},
 		{"Queue below zero", func() { nursery.Queue(-1) }, "nursery: Queue(-1): want 0 or more"},
+		{"Runs of what is no function", func() { nursery.Runs(7) }, "nursery: Runs: want a function, got int"},
+		{"Runs of a nil function", func() { nursery.Runs(noTask) }, "nursery: Runs: want a function"},
 		{"Observe without a function", func() { nursery.Observe(nil) }, "nursery: Observe: nil function"},
 		{"Echoes without a function", func() { nursery.Echoes(nil) }, "nursery: Echoes: nil function"},
 		{"ParentCause without a function", func() { nursery.ParentCause(nil) }, "nursery: ParentCause: nil function"},

@@ -146,6 +146,13 @@ func allRecords() []weak.Pointer[task] {
 	return slices.Clone(records.all)
 }
 
+// stands notes that t runs f, in some wrapping, unless [Runs] has said otherwise.
+func (t *task) stands(f any) {
+	if about := t.note(); about.code == 0 {
+		about.code = codeOf(f)
+	}
+}
+
 // notice notes when and where t, which made the state s, was started, if it has
 // a name or its nursery is traced.
 func (t *task) notice(s uint64) {

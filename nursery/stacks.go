@@ -41,6 +41,9 @@ func stacksByLabel(profile string) map[labelKey]string {
 		if !ok {
 			continue
 		}
+		if stacks[key] != "" { // of another goroutine
+			stacks[key] += "\n"
+		}
 		for frame := range strings.Lines(frames) {
 			stacks[key] += readable(frame)
 		}

@@ -47,7 +47,8 @@ func Start[T any](ctx context.Context, n *Nursery, f func(ctx context.Context, r
 	h := &beginning[T]{ready: make(chan struct{})}
 	h.solo.pending = true
 	t := n.newSolo(&h.solo, opts)
-	t.note().code, t.unlimited = codeOf(f), true
+	t.stands(f)
+	t.unlimited = true
 	t.fn = func(context.Context) error {
 		return f(h.solo.ctx, func(v T) {
 			if ctx.Err() != nil { // n's own is not followed: see begins

@@ -91,6 +91,9 @@ func (t *task) apply(o TaskOption) {
 	if o.name != "" {
 		t.note().name = o.name
 	}
+	if o.code != 0 {
+		t.note().code = o.code
+	}
 	t.critical = t.critical || o.critical
 	t.helper = t.helper || o.helper
 }

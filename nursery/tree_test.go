@@ -135,6 +135,24 @@ func TestWhatTheTreeSaysOfATask(t *testing.T) {
 }
 
 // N18
+func TestAWrapperSaysWhatItRuns(t *testing.T) {
+	wrapped := func(ctx context.Context) error { return slumbers(ctx) }
+	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		runs := nursery.Runs(slumbers)
+		n.Go(wrapped, runs)
+		n.Go(wrapped, runs, nursery.Helper())
+		_ = nursery.Async(n, func(ctx context.Context) (int, error) { return 0, wrapped(ctx) }, runs)
+		for _, task := range n.Tree().Tasks {
+			if want := "github.com/creche-go/creche/nursery_test.slumbers"; task.Func != want {
+				t.Errorf("got %s of task %d, want %s", task.Func, task.Index, want)
+			}
+		}
+		n.Cancel(nil)
+		return nil
+	})
+}
+
+// N18
 func TestOtherCallsShowInTheTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		item := func(ctx context.Context, _ int) (int, error) { return 0, waits(ctx) }

@@ -85,6 +85,7 @@ func (c *Conn) Go(task func(ctx context.Context) error, opts ...nursery.TaskOpti
 	if task == nil {
 		panic("websocket: Conn.Go: nil task")
 	}
+	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
 	c.nursery.Go(func(ctx context.Context) error { return failure(task(ctx)) }, opts...)
 }
 
