@@ -79,7 +79,7 @@ func (b *batch[T, R]) run(ctx context.Context, limit int) error {
 	for range workers {
 		spawn(&b.t)
 	}
-	err := b.n.Join()
+	err := b.n.join()
 	if err == nil && int(b.done.Load()) < count {
 		return b.n.cancelled.Load()
 	}

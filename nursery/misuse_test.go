@@ -89,6 +89,12 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Attach on a nursery never opened", func() { new(nursery.Nursery).Attach("f", task) }, "nursery: Attach on a nursery that was never opened"},
 		{"Len on nil", func() { none.Len() }, "nursery: Len on a nil nursery"},
 		{"Tree on nil", func() { none.Tree() }, "nursery: Tree on a nil nursery"},
+		{"Join in Run", func() {
+			nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error { return n.Join() }, quiet())
+		}, "nursery: panic: nursery: Join of a nursery that was not opened with Open"},
+		{"Join in All", func() {
+			nursery.All(t.Context(), func(ctx context.Context) error { return nursery.From(ctx).Join() }, succeeds)
+		}, "nursery: panic: nursery: Join of a nursery that was not opened with Open"},
 		{"Join on nil", func() { none.Join() }, "nursery: Join on a nil nursery"},
 		{"Limit of zero", func() { nursery.Limit(0) }, "nursery: Limit(0): want at least 1"},
 		{"Limit below zero", func() { nursery.Limit(-3) }, "nursery: Limit(-3): want at least 1"},
