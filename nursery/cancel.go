@@ -127,12 +127,13 @@ func (n *Nursery) endedAbove() bool {
 }
 
 func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", n.parentReason())
+	c := n.cancelledBy("the parent", context.Cause(n.parent))
 	c.parent = true
 	if n.parent.Err() == context.DeadlineExceeded {
 		c.err = context.DeadlineExceeded
 	}
-	n.cancel(c)
+	defer n.cancel(c) // even if the function of ParentCause exits: nobody else would
+	c.reason = n.parentReason()
 }
 
 // parentReason returns why the parent ended, in the words of [ParentCause].
