@@ -67,9 +67,10 @@ func (n *Nursery) newSolo(s *solo, opts []TaskOption) *task {
 // The error is that of the task: what it returned, a [*PanicError] (the panic
 // itself is raised by the join, see [Run]), [ErrGoexit], a [*Cancelled] if it
 // was cancelled and heeded that, or [ErrDropped] if it was still queued then.
-// It wraps a failure of the task in a way that the nursery knows: who passes
-// it on there has not failed for another reason, and the join returns the
-// failure once. In any other nursery it is a failure.
+// It wraps a failure of the task, and ErrDropped, in a way that the nursery
+// knows: who passes it on there has not failed for another reason, and the join
+// returns, or the observer is told, the failure once. In any other nursery it
+// is a failure.
 func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic("nursery: Task.Wait: nil context")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,10 +217,11 @@ func TestAHandleOfADroppedTask(t *testing.T) {
 			task := nursery.Async(n, func(context.Context) (int, error) { t.Error("a dropped task ran"); return 1, nil })
 			synctest.Wait()
 			n.Cancel(nil)
-			if v, err := task.Wait(context.Background()); v != 0 || err != nursery.ErrDropped {
+			v, err := task.Wait(context.Background())
+			if v != 0 || !errors.Is(err, nursery.ErrDropped) {
 				t.Errorf("got %d, %v, want 0, %v", v, err, nursery.ErrDropped)
 			}
-			return nil
+			return err // an echo, for nothing has failed
 		}, nursery.Limit(1))
 		if err != nil {
 			t.Errorf("got %v, want nil", err)
@@ -253,4 +255,59 @@ func TestTheContextOfATaskWithAHandle(t *testing.T) {
 		_, err := task.Wait(context.Background())
 		return err
 	})
+}
+
+// N9, N13: a panic is no echo, though the parent ended for the same reason.
+func TestAPanicOfATaskWithAHandleIsNoEcho(t *testing.T) {
+	for _, start := range []bool{false, true} {
+		parent, cancel := context.WithCancelCause(t.Context())
+		cancel(http.ErrAbortHandler)
+		v := raised(func() {
+			err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+				if !start {
+					nursery.Async(n, func(context.Context) (int, error) { panic(http.ErrAbortHandler) })
+					return nil
+				}
+				_, err := nursery.Start(context.Background(), n, func(context.Context, func(int)) error { panic(http.ErrAbortHandler) })
+				return err
+			})
+			t.Errorf("started %v: got %v, want the panic", start, err)
+		})
+		if p, ok := v.(*nursery.PanicError); ok { // the body's, that Start raised in
+			v = p.Value
+		}
+		if v != http.ErrAbortHandler {
+			t.Errorf("started %v: got panic %v, want %v", start, v, http.ErrAbortHandler)
+		}
+	}
+}
+
+// N13, N23: in a nursery that isolates a failure is reported once as well.
+func TestAFailureToldByAHandleIsReportedOnce(t *testing.T) {
+	fails := map[string]func(context.Context) (int, error){
+		"an error":        func(context.Context) (int, error) { return 0, errA },
+		"several":         func(ctx context.Context) (int, error) { return 0, nursery.All(ctx, failing(errA), failing(errB)) },
+		"a panic":         func(context.Context) (int, error) { panic(errA) },
+		"a panic's value": func(context.Context) (int, error) { return 0, fmt.Errorf("wrapped: %w", errA) },
+	}
+	for name, fail := range fails {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var seen reports
+				err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+					h := nursery.Async(n, fail)
+					n.Go(func(context.Context) error { _, err := h.Wait(context.Background()); return err })
+					n.Go(func(context.Context) error {
+						_, err := h.Wait(context.Background())
+						return errors.Join(errC, fmt.Errorf("wrapped: %w", err))
+					})
+					return nil
+				}, nursery.Isolate(), seen.observe())
+				got := seen.errors()
+				if err != nil || len(got) != 2 || !errors.Is(got[0], errA) || !errors.Is(got[1], errC) || errors.Is(got[1], errA) {
+					t.Errorf("got %v and reports %v, want nil, the task's failure and c alone", err, got)
+				}
+			})
+		})
+	}
 }

@@ -346,3 +346,42 @@ func TestAHelperCanBeStarted(t *testing.T) {
 		}
 	})
 }
+
+// N3, N12: whose failure it is has been settled when the task has failed, and
+// no ready that comes at the last moment loses it.
+func TestReadyWhileTheTaskFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late func(int)
+		_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+			p := raisedPanic(t, func() {
+				v, err := nursery.Start(ctx, n, func(_ context.Context, ready func(int)) error { late = ready; panic(errA) })
+				t.Errorf("got %d, %v, want the panic", v, err)
+			})
+			if p.Value != errA || ctx.Err() != nil {
+				t.Errorf("got %v, context %v, want %v and nil", p.Value, ctx.Err(), errA)
+			}
+			return nil
+		}, nursery.Observe(func(context.Context, nursery.Report) { late(1) }))
+	})
+}
+
+// N12: who is cancelled with the nursery may learn it from both its contexts,
+// and tells it once.
+func TestStartUnderAContextOfTheNurserys(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				n.Go(func(context.Context) error { time.Sleep(time.Second); n.Cancel(errA); return nil })
+				below := context.WithValue(ctx, new(int), "value")
+				_, err := nursery.Start(below, n, func(ctx context.Context, _ func(int)) error { return waits(ctx) })
+				if c := cancelled(t, err); !errors.Is(c, errA) {
+					t.Errorf("got %v, want the cancellation", err)
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("got %v, want nil", err)
+			}
+		})
+	}
+}

@@ -118,11 +118,28 @@ func (n *Nursery) dismissHelpers() {
 	cancel(c)
 }
 
+// dismissal returns how the helpers were dismissed, or nil.
+func (n *Nursery) dismissal() *Cancelled {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rarely().helpers.dismissed
+}
+
+// releaseHelpers ends the helpers' context when n has closed. If they had all
+// ended before their time nobody has dismissed them, and whatever they hung on
+// their context still waits.
+func (n *Nursery) releaseHelpers() {
+	n.mu.Lock()
+	cancel := n.rarely().helpers.cancel
+	n.mu.Unlock()
+	if cancel != nil {
+		cancel(closedCause)
+	}
+}
+
 // siftHelper strips from what a helper returned the echoes of its dismissal.
 func (n *Nursery) siftHelper(err error) error {
-	n.mu.Lock()
-	c := n.rare.Load().helpers.dismissed
-	n.mu.Unlock()
+	c := n.dismissal()
 	if c == nil {
 		return err
 	}

@@ -219,6 +219,7 @@ func (n *Nursery) close() {
 	n.cancel(closedCause)
 	if n.rare.Load() != nil {
 		n.undrain()
+		n.releaseHelpers()
 	}
 }
 
