@@ -120,13 +120,17 @@ func (t *task) run() {
 // called by a task, by its deferred functions or by an observer; whoever is
 // next then gets a new one.
 func (t *task) runOn() {
-	next := t
+	next, labelled := t, t.name() != ""
 	defer func() {
-		if next != nil {
-			spawn(next)
+		if next == nil {
+			return
 		}
+		if labelled { // or it would inherit the labels of the one that exited
+			next.label()
+		}
+		spawn(next)
 	}()
-	for labelled := t.name() != ""; ; {
+	for {
 		next.step(&next)
 		if next == nil {
 			return

@@ -258,16 +258,42 @@ func TestNamesShowInProfiles(t *testing.T) {
 	})
 	close(escaped)
 
-	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
-		n.Go(succeeds, nursery.Name("before"))
-		n.Go(func(context.Context) error { // on the same goroutine
-			if got := labels(); strings.Contains(got, "before") {
-				t.Errorf("got labels %s of a task that has ended", got)
-			}
+	for _, ends := range []func(context.Context) error{succeeds, exiting} {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			queued := make(chan struct{})
+			n.Go(func(ctx context.Context) error { <-queued; return ends(ctx) }, nursery.Name("before"))
+			n.Go(func(context.Context) error { // on the same goroutine, or one that it started
+				if got := labels(); strings.Contains(got, "before") {
+					t.Errorf("got labels %s of a task that has ended", got)
+				}
+				return nil
+			})
+			close(queued)
 			return nil
-		})
+		}, nursery.Limit(1), nursery.Isolate(), quiet())
+	}
+}
+
+// N18: the figure in the doc comment, with much to spare for a busy machine.
+func TestTenThousandTasksAreListedInMilliseconds(t *testing.T) {
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		for range 10_000 {
+			n.Go(ignores)
+		}
+		least := time.Hour
+		for range 10 {
+			began := time.Now()
+			if got := len(n.Tree().Tasks); got != 10_000 {
+				t.Errorf("got %d tasks", got)
+			}
+			least = min(least, time.Since(began))
+		}
+		if least > 100*time.Millisecond {
+			t.Errorf("got %v for a listing, want some milliseconds", least)
+		}
+		n.Cancel(nil)
 		return nil
-	}, nursery.Limit(1))
+	})
 }
 
 // N18
