@@ -3,7 +3,8 @@ package nursery
 import "context"
 
 // Task is a handle to a task that [Async] started. All methods may be called
-// from any goroutine and as often as wanted, also after the nursery closed.
+// from any goroutine and as often as wanted, also after the nursery closed. On a
+// Task that Async did not make, and on nil, they panic.
 type Task[T any] struct {
 	solo  solo
 	value T
@@ -75,6 +76,7 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic("nursery: Task.Wait: nil context")
 	}
+	t.mustBeStarted("Task.Wait")
 	var none T
 	select {
 	case <-t.solo.over:
@@ -99,8 +101,17 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 // turn, with its context ended. The first cancellation counts, and once the
 // task has ended Cancel does nothing. It does not wait.
 func (t *Task[T]) Cancel(cause error) {
+	t.mustBeStarted("Task.Cancel")
 	if cause == nil {
 		cause = context.Canceled
 	}
 	t.solo.stop("Task.Cancel", cause)
+}
+
+// mustBeStarted panics, in the name of call, on a handle to no task: a Wait
+// would never end.
+func (t *Task[T]) mustBeStarted(call string) {
+	if t == nil || t.solo.n == nil {
+		panic("nursery: " + call + " of a task that Async did not start")
+	}
 }
