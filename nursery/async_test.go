@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -309,5 +310,23 @@ func TestAFailureToldByAHandleIsReportedOnce(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// N13: what Filter leaves of what a handle told is still that.
+func TestAFailureToldByAHandleMayBeFiltered(t *testing.T) {
+	err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		h := nursery.Async(n, func(ctx context.Context) (int, error) {
+			return 0, nursery.Run(ctx, starts(failing(errA), failing(errB)))
+		})
+		_, err := h.Wait(context.Background())
+		rest := nursery.Filter(err, func(leaf error) bool { return leaf != errA })
+		if !errors.Is(rest, errB) || errors.Is(rest, errA) {
+			t.Errorf("got %v, want b alone", rest)
+		}
+		return rest
+	})
+	if got := slices.Collect(nursery.Leaves(err)); len(got) != 2 {
+		t.Errorf("got %+v, want the task's failure alone", err)
 	}
 }
