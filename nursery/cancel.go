@@ -34,7 +34,7 @@ var (
 // after which nothing is left to echo it, shares one.)
 type Cancelled struct {
 	Nursery string // the nursery's name, if it has one
-	By      string // a task, "the body", "Cancel", "the parent" or "the close"
+	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
 	reason  error
 	err     error // what the context's Err returns
 	parent  bool  // the parent ended
