@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -329,4 +330,19 @@ func TestAFailureToldByAHandleMayBeFiltered(t *testing.T) {
 	if got := slices.Collect(nursery.Leaves(err)); len(got) != 2 {
 		t.Errorf("got %+v, want the task's failure alone", err)
 	}
+}
+
+// N13: a handle never tells a result that there is not, though a function that
+// was asked about the failure takes the goroutine away.
+func TestAHandleOfATaskWhoseFailureIsNeverJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Cancel(nil)
+			_, err := nursery.Async(n, func(context.Context) (int, error) { return 7, errA }).Wait(context.Background())
+			if err != errA {
+				t.Errorf("got %v, want %v", err, errA)
+			}
+			return nil
+		}, nursery.Echoes(func(error) bool { runtime.Goexit(); return false }))
+	})
 }

@@ -20,6 +20,9 @@ import (
 // may return before its time. Tasks that helpers start are ordinary ones unless
 // they are helpers as well.
 //
+// Who waits in the body, or in a task that is no helper, for one that waits to
+// be dismissed ([Task.Wait] of [Async] with this option) waits for ever.
+//
 // Of a drain helpers are told by [Draining], but who is told there is only
 // asked to finish: for a helper that is to wait. A helper does not count
 // against a [Limit] and has no deadline. It costs an allocation, and the first

@@ -116,7 +116,8 @@ func Observe(f func(ctx context.Context, r Report)) Option {
 // it is cancelled, an error for which is returns true is dropped as
 // [context.Canceled] is. gRPC's status Canceled is the usual case. is sees
 // one link of an error's chain at a time, in any goroutine; it is asked beside
-// those of other Echoes, and a panic in it is logged and counts as false. A
+// those of other Echoes, and a panic in it is logged and counts as false. It
+// must not exit its goroutine, which would lose the error it is asked about. A
 // nil is panics.
 func Echoes(is func(err error) bool) Option {
 	if is == nil {

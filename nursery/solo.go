@@ -55,6 +55,7 @@ func (s *solo) takes(f *failure) bool {
 	stopped, pending := s.stopped, s.pending
 	s.ended = true // a ready that comes now cannot take back whose failure it is
 	s.mu.Unlock()
+	s.end = *f // should a function of an option exit below, which is no success
 	real, why, cut := s.sift(f, stopped)
 	f.Err = real
 	s.end = *f

@@ -288,7 +288,7 @@ func TestTenThousandTasksAreListedInMilliseconds(t *testing.T) {
 			}
 			least = min(least, time.Since(began))
 		}
-		if least > 100*time.Millisecond {
+		if least > 250*time.Millisecond {
 			t.Errorf("got %v for a listing, want some milliseconds", least)
 		}
 		n.Cancel(nil)
