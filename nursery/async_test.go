@@ -247,14 +247,19 @@ func TestAsyncAfterTheEndPanics(t *testing.T) {
 func TestTheContextOfATaskWithAHandle(t *testing.T) {
 	key := new(int)
 	parent := context.WithValue(t.Context(), key, "value")
-	_ = nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+	_ = nursery.Run(parent, func(outer context.Context, n *nursery.Nursery) error {
+		var own context.Context
 		task := nursery.Async(n, func(ctx context.Context) (int, error) {
+			own = ctx
 			if nursery.From(ctx) != n || ctx.Value(key) != "value" {
 				t.Error("the context has lost its nursery or its values")
 			}
 			return 1, nil
 		})
 		_, err := task.Wait(context.Background())
+		if c := cancelled(t, context.Cause(own)); !errors.Is(c, nursery.ErrClosed) || outer.Err() != nil {
+			t.Errorf("got cause %v, nursery %v, want the context to end with the task alone", c, outer.Err())
+		}
 		return err
 	})
 }

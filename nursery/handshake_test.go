@@ -385,3 +385,37 @@ func TestStartUnderAContextOfTheNurserys(t *testing.T) {
 		})
 	}
 }
+
+// N12: a task that is ready has been ready, though it ends at once and though
+// its starter's context ends at that moment.
+func TestReadyAtTheLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			for range 2000 {
+				outer, cancel := context.WithCancelCause(context.Background())
+				var inner context.Context
+				release := make(chan struct{})
+				v, err := nursery.Start(outer, n, func(ctx context.Context, ready func(int)) error {
+					inner = ctx
+					go cancel(errGone)
+					ready(7)
+					select {
+					case <-release:
+					case <-ctx.Done():
+					}
+					return ctx.Err()
+				})
+				synctest.Wait()
+				if err == nil && (v != 7 || inner.Err() != nil) || err != nil && err != errGone {
+					t.Errorf("got %d, %v and a task that ended with %v", v, err, context.Cause(inner))
+				}
+				close(release)
+				v, err = nursery.Start(t.Context(), n, func(_ context.Context, ready func(int)) error { ready(8); return nil })
+				if v != 8 || err != nil {
+					t.Errorf("got %d, %v from a task that was ready and ended, want 8, nil", v, err)
+				}
+			}
+			return nil
+		})
+	})
+}

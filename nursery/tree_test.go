@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,27 +183,37 @@ func TestOtherCallsShowInTheTree(t *testing.T) {
 // N18: who lists delays nobody, and nobody who ends disturbs who lists.
 func TestTheTreeUnderRace(t *testing.T) {
 	stop := make(chan struct{})
-	done := make(chan struct{})
-	var top *nursery.Nursery
-	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-		top = n
-		go func() {
-			defer close(done)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					for _, task := range top.Tree().Tasks {
-						if task.Func == "" || task.State == "" || task.Index == 0 {
-							t.Errorf("got %+v", task)
-						}
+	var listing sync.WaitGroup
+	lists := func(n *nursery.Nursery) {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				for _, task := range n.Tree().Tasks {
+					if task.Func == "" || task.State == "" || task.Index == 0 {
+						t.Errorf("got %+v", task)
 					}
 				}
 			}
+		}
+	}
+	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		for range 2 { // who list do not disturb each other either
+			listing.Go(func() { lists(n) })
+		}
+		for range 100 {
+			n.Go(waits)
+		}
+		var busy sync.WaitGroup
+		defer func() {
+			busy.Wait()
+			n.Cancel(nil)
 		}()
 		for range 8 {
+			busy.Add(1)
 			n.Go(func(ctx context.Context) error {
+				defer busy.Done()
 				for range 300 {
 					n.Go(succeeds, nursery.Name("named"))
 					n.Go(succeeds)
@@ -217,7 +228,7 @@ func TestTheTreeUnderRace(t *testing.T) {
 		return nil
 	})
 	close(stop)
-	<-done
+	listing.Wait()
 }
 
 // N18
