@@ -365,27 +365,6 @@ func TestReadyWhileTheTaskFails(t *testing.T) {
 	})
 }
 
-// N12: who is cancelled with the nursery may learn it from both its contexts,
-// and tells it once.
-func TestStartUnderAContextOfTheNurserys(t *testing.T) {
-	for range 100 {
-		synctest.Test(t, func(t *testing.T) {
-			err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-				n.Go(func(context.Context) error { time.Sleep(time.Second); n.Cancel(errA); return nil })
-				below := context.WithValue(ctx, new(int), "value")
-				_, err := nursery.Start(below, n, func(ctx context.Context, _ func(int)) error { return waits(ctx) })
-				if c := cancelled(t, err); !errors.Is(c, errA) {
-					t.Errorf("got %v, want the cancellation", err)
-				}
-				return err
-			})
-			if err != nil {
-				t.Errorf("got %v, want nil", err)
-			}
-		})
-	}
-}
-
 // N12: a task that is ready has been ready, though it ends at once and though
 // its starter's context ends at that moment.
 func TestReadyAtTheLastMoment(t *testing.T) {
