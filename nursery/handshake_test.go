@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -396,5 +398,23 @@ func TestReadyAtTheLastMoment(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+// N12: a starter's context that lives on keeps nothing of who it has started.
+func TestAStartersContextLetsGo(t *testing.T) {
+	outer, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		v, err := nursery.Start(outer, n, func(_ context.Context, ready func(*[1 << 16]byte)) error { ready(new([1 << 16]byte)); return nil })
+		kept := weak.Make(v)
+		for range 100 { // the task may still be on its way out
+			if runtime.GC(); kept.Value() == nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Errorf("got %v, and the value is still held", err)
+		return nil
 	})
 }
