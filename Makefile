@@ -14,18 +14,23 @@ PACKAGES := $(addsuffix /...,$(MODULES))
 staticcheck = $$(GOWORK=off go -C internal/tools tool -n staticcheck)
 golangci    = $$(GOWORK=off go -C internal/tools/golangci tool -n golangci-lint)
 
+# Looks at the repository as users do; see internal/release.
+release = cd internal/release; GOWORK=off go run .
+
 FUZZTIME ?= 10s
-BENCH    ?= .
-ROWS     ?=
+BENCH   ?= .
+ROWS    ?=
+VERSION ?=
 
 # The steps of make test, in this order: the quick ones speak first. They run
 # one after the other, for each keeps all cores busy by itself.
-STEPS := format vet staticcheck race alone
+STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) alloc lint bench benchmarks neighbours long fuzz cover guarantees
+.PHONY: help test $(STEPS) api alloc lint bench benchmarks neighbours long fuzz \
+	cover guarantees rehearsal release
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 test: ## all that must hold before a change goes in
 	@for step in $(STEPS); do \
@@ -45,6 +50,12 @@ vet: ## go vet over all modules, and over the core where an int has 32 bits
 staticcheck: ## staticcheck over all modules, see staticcheck.conf
 	@$(staticcheck) $(PACKAGES)
 
+exports: ## api.txt of each module says what it exports
+	@$(release) api
+
+api: ## write what each module exports into its api.txt
+	@$(release) api -write
+
 race: ## all tests of all modules together, under the race detector
 	@go test -race -shuffle=on -timeout=8m work
 
@@ -57,6 +68,11 @@ alone: ## each module by itself: tidy, build, vet, test with the allocation gate
 		( cd $$m && export GOWORK=off && go mod tidy -diff && go build -o /dev/null ./... && go vet ./... && \
 		  go test -shuffle=on -timeout=8m ./... ) || { echo "module $$m fails alone" >&2; exit 1; }; \
 	done
+
+# First the controls, which show that the proof fails where it should.
+consumers: ## what is committed works outside of the repository: README, imports, tests
+	@cd internal/release; export GOWORK=off; go mod tidy -diff; go vet .; go test -shuffle=on .
+	@$(release) consumers
 
 alloc: ## only the allocation gates
 	@go test -run Alloc work
@@ -93,3 +109,11 @@ cover: ## coverage of all modules by all tests, into coverage.out
 
 guarantees: ## write the names of the tests into docs/guarantees.md
 	@go test -run '^TestGuarantees$$' -count=1 . -update
+
+# A release happens in a copy first. Only a rehearsal that went well is repeated
+# here, and nothing is pushed.
+rehearsal: ## the next release in a copy: versions, changelog, API, tags, users
+	@$(release) release -dry-run -tests=none
+
+release: ## commit and tag VERSION=v0.2.0 after its rehearsal, and say what to push
+	@$(release) release $(VERSION)
