@@ -12,12 +12,15 @@ PACKAGES := $(addsuffix /...,$(MODULES))
 # Tools live in modules of their own, outside the workspace, so that they reach
 # no user. `go tool -n` builds one into the build cache and names it.
 staticcheck = $$(GOWORK=off go -C internal/tools tool -n staticcheck)
+govulncheck = $$(GOWORK=off go -C internal/tools tool -n govulncheck)
 golangci    = $$(GOWORK=off go -C internal/tools/golangci tool -n golangci-lint)
 
 # Looks at the repository as users do; see internal/release.
 release = cd internal/release; GOWORK=off go run .
 
-FUZZTIME ?= 10s
+FUZZ    ?= 60
+NEXTGO  ?= go1.27.4
+VULNDB  ?= https://vuln.go.dev
 BENCH   ?= .
 ROWS    ?=
 VERSION ?=
@@ -26,7 +29,7 @@ VERSION ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint bench benchmarks neighbours long fuzz \
+.PHONY: help test $(STEPS) api alloc lint bench benchmarks neighbours long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -95,13 +98,27 @@ neighbours: ## engines of others (cron, NATS, River) as services, from a module 
 long: ## the tests with their full numbers: minutes, not seconds
 	@CRECHE_LONG=1 go test -timeout=60m work
 
-fuzz: ## every fuzz target for a short time each (FUZZTIME=10s)
-	@grep -rhoE --include='*_test.go' '^func Fuzz\w+' . >/dev/null || { echo "no fuzz targets"; exit 0; }; \
-	for dir in $$(grep -rlE --include='*_test.go' '^func Fuzz\w+' . | xargs -n1 dirname | sort -u); do \
-		for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
-			echo "== $$dir $$target"; go -C $$dir test -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime=$(FUZZTIME) .; \
-		done; \
-	done
+fuzz: ## all fuzz targets, in FUZZ=60 seconds together
+	@targets=$$(grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort); \
+	[[ -n $$targets ]] || { echo "no fuzz targets" >&2; exit 1; }; \
+	each=$$(( $(FUZZ) / $$(wc -l <<<"$$targets") )); \
+	while IFS=: read -r file func; do \
+		dir=$$(dirname "$$file"); target=$${func#func }; echo "== $$dir $$target"; \
+		go -C "$$dir" test -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime="$$(( each > 1 ? each : 1 ))s" . </dev/null; \
+	done <<<"$$targets"
+
+leaks: ## the runtime's profile of leaked goroutines stays empty in nursery and creche
+	@.ci/leaks
+
+next: ## vet and test with a second Go, if it can be had (NEXTGO=go1.27.4)
+	@export GOTOOLCHAIN=$(NEXTGO); go version || { echo "$(NEXTGO) cannot be had here: nothing is tested with it"; exit 0; }; \
+	go vet work; go test -timeout=8m work
+
+vulnerabilities: ## known ones in what the modules call, if their list can be had
+	@said=$$($(govulncheck) -db=$(VULNDB) $(PACKAGES) 2>&1) && code=0 || code=$$?; echo "$$said"; \
+	if (( code )) && [[ $$said == *"fetching vulnerabilities"* ]]; then \
+		echo "the list of vulnerabilities cannot be had here: nothing is compared with it"; exit 0; \
+	fi; exit $$code
 
 cover: ## coverage of all modules by all tests, into coverage.out
 	@go test -coverpkg=github.com/creche-go/creche/... -coverprofile=coverage.out work
