@@ -19,6 +19,20 @@ func committed(root string) (string, error) {
 	return strings.TrimSpace(rev), err
 }
 
+// inCopy calls f with a copy of the repository that is gone afterwards.
+func inCopy(root, rev string, f func(copied string) error) error {
+	temp, err := os.MkdirTemp("", "creche-copy-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	copied := filepath.Join(temp, "repository")
+	if err := copyOf(root, rev, copied); err != nil {
+		return err
+	}
+	return f(copied)
+}
+
 // copyOf makes a repository in dir that borrows the objects of the one at root
 // and has rev checked out. Unlike a clone it works for commits without a name,
 // unlike a worktree it can get tags that the other one does not.

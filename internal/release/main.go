@@ -92,18 +92,11 @@ func consumersCommand(root, tests string) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp("", "creche-consumers-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	copied := filepath.Join(temp, "repository")
-	if err := copyOf(root, rev, copied); err != nil {
-		return err
-	}
-	version, err := coming(copied)
-	if err != nil {
-		return err
-	}
-	return prove(copied, version, func(module) string { return rev }, tests)
+	return inCopy(root, rev, func(copied string) error {
+		version, err := coming(copied)
+		if err != nil {
+			return err
+		}
+		return prove(copied, version, func(module) string { return rev }, tests)
+	})
 }

@@ -28,15 +28,11 @@ func (r *releasing) run() error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp("", "creche-release-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	copied := filepath.Join(temp, "repository")
-	if err := copyOf(r.root, rev, copied); err != nil {
-		return err
-	}
+	return inCopy(r.root, rev, r.through)
+}
+
+// through makes the release in a copy, and then, unless it is a dry run, here.
+func (r *releasing) through(copied string) error {
 	if err := r.rehearse(copied); err != nil {
 		return err
 	}
@@ -53,44 +49,53 @@ func (r *releasing) run() error {
 
 // begin tells whether the release can begin, and from which commit.
 func (r *releasing) begin() (rev string, err error) {
-	rev, err = committed(r.root)
-	if err != nil {
-		return "", err
-	}
-	if r.version == "" && r.dry {
-		if r.version, err = coming(r.root); err != nil {
-			return "", err
-		}
-	}
-	if !semver.IsValid(r.version) || semver.Canonical(r.version) != r.version {
-		return "", fmt.Errorf("%q is no version: want one like v0.2.0", r.version)
-	}
-	if major := semver.Major(r.version); major != "v0" && major != "v1" {
-		return "", fmt.Errorf("%s: the module paths are those of v0 and v1", r.version)
-	}
 	last, err := lastTag(r.root)
 	if err != nil {
 		return "", err
 	}
-	if last != "" && semver.Compare(r.version, last) <= 0 {
-		if r.dry { // the modules still require the last one
-			r.version = next(last)
-			return rev, nil
+	if r.version == "" && r.dry {
+		if r.version, err = following(r.root, last); err != nil {
+			return "", err
 		}
-		return "", fmt.Errorf("%s is not newer than %s", r.version, last)
+	}
+	if err := checkVersion(r.version, last); err != nil {
+		return "", err
 	}
 	changes, err := git(r.root, "status", "--porcelain")
-	if err == nil && changes != "" && !r.dry {
+	if err != nil {
+		return "", err
+	}
+	if changes != "" && !r.dry {
 		return "", fmt.Errorf("commit or remove these first:\n%s", changes)
 	}
-	return rev, err
+	return committed(r.root)
 }
 
-// next returns the minor version after last.
-func next(last string) string {
+func checkVersion(version, last string) error {
+	if !semver.IsValid(version) || semver.Canonical(version) != version {
+		return fmt.Errorf("%q is no version: want one like v0.2.0", version)
+	}
+	if major := semver.Major(version); major != "v0" && major != "v1" {
+		return fmt.Errorf("%s: the module paths are those of v0 and v1", version)
+	}
+	if last != "" && semver.Compare(version, last) <= 0 {
+		return fmt.Errorf("%s is not newer than %s", version, last)
+	}
+	return nil
+}
+
+// following returns the version to rehearse after last: the one that the
+// modules require, or where that has been released, the next minor one.
+func following(root, last string) (string, error) {
+	version, err := coming(root)
+	if err != nil || last == "" || semver.Compare(version, last) > 0 {
+		return version, err
+	}
 	var major, minor int
-	fmt.Sscanf(last, "v%d.%d", &major, &minor)
-	return fmt.Sprintf("v%d.%d.0", major, minor+1)
+	if _, err := fmt.Sscanf(last, "v%d.%d.", &major, &minor); err != nil {
+		return "", fmt.Errorf("%s: %w", last, err)
+	}
+	return fmt.Sprintf("v%d.%d.0", major, minor+1), nil
 }
 
 // lastTag returns the newest release that the repository knows, "" if none.

@@ -32,7 +32,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("status: got %q, %v, want nothing", status, err)
 	}
 
-	again := releasing{root: root, version: "v0.2.0", day: "2026-12-02"}
+	again := releasing{root: root, version: "v0.2.0", day: "2026-12-02", dry: true}
 	says(t, again.run(), "v0.2.0 is not newer than v0.2.0")
 	quiet := releasing{root: root, version: "v0.3.0", day: "2026-12-02"}
 	says(t, quiet.run(), "CHANGELOG.md says nothing of this release")
@@ -126,17 +126,35 @@ func TestWhatTheChangelogLeavesOut(t *testing.T) {
 	}
 }
 
-func TestTheVersionAfterTheLast(t *testing.T) {
+func TestTheVersionThatFollows(t *testing.T) {
 	alone(t)
-	root := build(t, "", "", "")
-	for _, tag := range []string{"v0.9.0", "v0.10.0", "annex/v0.11.0", "vain"} {
-		if _, err := git(root, "tag", tag); err != nil {
-			t.Fatal(err)
-		}
+	tests := []struct {
+		name string
+		tags []string
+		last string
+		want string
+	}{
+		{name: "nothing is released", want: "v0.1.0"},
+		{name: "an earlier one is", tags: []string{"v0.0.9", "annex/v0.11.0", "vain"}, last: "v0.0.9", want: "v0.1.0"},
+		{name: "that which the modules require is", tags: []string{"v0.1.0"}, last: "v0.1.0", want: "v0.2.0"},
+		{name: "later ones are", tags: []string{"v0.9.3", "v0.10.0"}, last: "v0.10.0", want: "v0.11.0"},
 	}
-	last, err := lastTag(root)
-	if err != nil || last != "v0.10.0" || next(last) != "v0.11.0" {
-		t.Errorf("got %s, %v and %s, want v0.10.0 and v0.11.0", last, err, next(last))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := build(t, "", "", "")
+			for _, tag := range tt.tags {
+				if _, err := git(root, "tag", tag); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last, err := lastTag(root)
+			if err != nil || last != tt.last {
+				t.Fatalf("last: got %q, %v, want %q", last, err, tt.last)
+			}
+			if got, err := following(root, last); err != nil || got != tt.want {
+				t.Errorf("got %s, %v, want %s", got, err, tt.want)
+			}
+		})
 	}
 }
 
