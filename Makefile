@@ -81,7 +81,7 @@ alloc: ## only the allocation gates
 	@go test -run Alloc work
 
 lint: ## golangci-lint over all modules, see .golangci.yml
-	@$(golangci) run $(PACKAGES)
+	@$(golangci) run --allow-parallel-runners $(PACKAGES)
 
 # Its peers are in a module of their own. A benchmark that does less work than
 # its peers would win, so first the test that it does.
