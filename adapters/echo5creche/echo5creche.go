@@ -92,6 +92,15 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	}
 }
 
+// Explain is [creche.App.Explain] with what is special to echo: its errors, and
+// rules in its shape. A nil app panics.
+func Explain(app *creche.App, err error, group ...errorhandlers.Rule) errorhandlers.Explanation {
+	if app == nil {
+		panic("echo5creche: Explain: nil app")
+	}
+	return app.ExplainFor((*request)(nil), err, group...)
+}
+
 // request is one request on its way through the middleware: the router of its
 // exchange and the handler that this calls, in one allocation.
 type request struct {
