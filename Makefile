@@ -22,10 +22,10 @@ ROWS     ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck race alone
 
-.PHONY: help test $(STEPS) alloc lint bench benchmarks long fuzz cover guarantees
+.PHONY: help test $(STEPS) alloc lint bench bench-http benchmarks long fuzz cover guarantees
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
 test: ## all that must hold before a change goes in
 	@for step in $(STEPS); do \
@@ -67,6 +67,9 @@ lint: ## golangci-lint over all modules, see .golangci.yml
 # its peers would win, so first the test that it does.
 bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet .; go test . >&2; go run . -row '$(ROWS)'
+
+bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
+	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work

@@ -44,6 +44,9 @@ type field struct {
 // take makes h a copy of header.
 func (h *headers) take(header http.Header) {
 	h.clear()
+	if len(header) == 0 { // a loop over nothing costs more than the question
+		return
+	}
 	for key, values := range header {
 		from := len(h.values)
 		h.values = append(h.values, values...)
@@ -61,6 +64,9 @@ func (h *headers) set(key string, values []string) {
 
 // restore makes header equal to h again.
 func (h *headers) restore(header http.Header) {
+	if len(header) == 0 && len(h.fields) == 0 {
+		return
+	}
 	for key := range header {
 		if !slices.ContainsFunc(h.fields, func(f field) bool { return f.key == key }) {
 			delete(header, key)
@@ -127,10 +133,15 @@ func (x *Exchange) commit() {
 	h := x.held
 	x.state = committed
 	header := x.w.Header()
-	trailers := lateTrailers(header)
+	var trailers http.Header
+	if len(header) > 0 {
+		trailers = lateTrailers(header)
+	}
 	h.written.restore(header)
 	x.w.WriteHeader(h.status)
-	maps.Copy(header, trailers)
+	if trailers != nil {
+		maps.Copy(header, trailers)
+	}
 	if len(h.body) > 0 {
 		_, _ = x.w.Write(h.body) // a lost connection shows at the next write, or to nobody
 	}
