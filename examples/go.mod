@@ -14,7 +14,10 @@ require (
 	github.com/labstack/echo/v5 v5.4.4
 )
 
-require github.com/coder/websocket v1.8.15
+require (
+	github.com/coder/websocket v1.8.15
+	golang.org/x/sync v0.22.0
+)
 
 require (
 	github.com/labstack/gommon v0.5.0 // indirect
@@ -26,6 +29,7 @@ require (
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
 )
 
 replace (
