@@ -25,7 +25,6 @@ type held struct {
 	written headers // as the handler's WriteHeader found them
 	status  int     // 0: nothing written yet
 	length  int64   // the Content-Length declared, or -1
-	size    int64   // of all writes, those refused for their length among them
 	body    []byte
 }
 
@@ -99,7 +98,7 @@ func (h *held) begin(status int, header http.Header) {
 
 // reset forgets what the handler wrote.
 func (h *held) reset() {
-	h.status, h.size, h.body = 0, 0, h.body[:0]
+	h.status, h.body = 0, h.body[:0]
 	h.written.clear()
 }
 

@@ -130,12 +130,9 @@ func (w *writer) room(n int) (bool, error) {
 	case !bodyAllowed(h.status):
 		return false, http.ErrBodyNotAllowed
 	}
-	h.size += int64(n)
-	switch {
-	case h.length >= 0 && h.size > h.length:
-		return false, http.ErrContentLength
-	case h.size > int64(w.app.hold):
-		w.x().commit()
+	size := int64(len(h.body) + n)
+	if h.length >= 0 && size > h.length || size > int64(w.app.hold) {
+		w.x().commit() // a body longer than declared is for the server to refuse
 		return false, nil
 	}
 	return true, nil

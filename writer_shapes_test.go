@@ -107,6 +107,16 @@ var shapes = []shape{
 	{name: "a length that is too small", handler: withHeader("Content-Length", "3", writing("more")), http1: true},
 	{name: "a length that is too small, then writes that fit", handler: withHeader("Content-Length", "3", writing("more", "x", "yz")), http1: true},
 	{name: "a length that is too small in the end", handler: withHeader("Content-Length", "3", writing("ab", "cd", "e")), http1: true},
+	{name: "a length that is too small, then a copy that fits", handler: withHeader("Content-Length", "9", func(w http.ResponseWriter, r *http.Request) {
+		writing("ab", repeat(20))(w, r)
+		_, _ = io.Copy(w, onlyReader{strings.NewReader("cde")})
+		writing("fg")(w, r)
+	}), http1: true},
+	{name: "a length that is too small, then a flush and writes that fit", handler: withHeader("Content-Length", "9", func(w http.ResponseWriter, r *http.Request) {
+		writing("ab", repeat(20))(w, r)
+		flushing(w, r)
+		writing("", "fg")(w, r)
+	}), http1: true},
 	{name: "a length that is too large", handler: withHeader("Content-Length", "10", writing("less"))},
 	{name: "a length and no body", handler: withHeader("Content-Length", "10", writing())},
 	{name: "a length and no body, flushed", handler: withHeader("Content-Length", "10", flushing)},
