@@ -37,7 +37,7 @@ var brokenAdapters = []broken{
 	{"answers a timeout while the handler runs on", leavesLateHandlers, []string{"a group's timeout ends", "what is done within a group's timeout"}},
 	{"has the rules under the timeout", limitsRules, []string{"a rule that answers a group's timeout"}},
 	{"does not see the client leave", cutsContext, []string{
-		"a client that leaves before a group's timeout",
+		"a client that leaves before a group's timeout", "of many clients that leave",
 		"a client that leaves during the fan-out", "a client that leaves during the answer", "a deadline around", "a client that leaves while a rule's",
 	}},
 	{"has the request's values lost", losesValues, []string{"a background task outlives"}},
