@@ -1,4 +1,4 @@
-package recipes
+package recipes_test
 
 import (
 	"fmt"
@@ -11,7 +11,11 @@ import (
 	"github.com/labstack/echo/v4"
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/creche-go/creche/examples/internal/recipes"
 )
+
+var lookUpPrice, lookUpStock = recipes.LookUpPrice, recipes.LookUpStock
 
 // QuoteByHand is a handler with an errgroup.
 func QuoteByHand(w http.ResponseWriter, r *http.Request) {

@@ -31,9 +31,9 @@ func Rules() []errorhandlers.Rule {
 		errorhandlers.TranslateIs(sql.ErrNoRows, func(err error) error {
 			return &errorhandlers.Problem{Status: http.StatusNotFound, Err: err}
 		}),
-		errorhandlers.OnIs(creche.ErrRequestTimeout, func(w http.ResponseWriter, r *http.Request, err error) error {
+		errorhandlers.OnIs(creche.ErrRequestTimeout, func(w http.ResponseWriter, _ *http.Request, _ error) error {
 			w.WriteHeader(http.StatusGatewayTimeout)
-			_, err = fmt.Fprintln(w, "that took too long")
+			_, err := fmt.Fprintln(w, "that took too long")
 			return err
 		}),
 	}

@@ -1,4 +1,4 @@
-package recipes
+package recipes_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/examples/internal/recipes"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
@@ -25,8 +26,8 @@ func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
 
 // E1
 func TestRules(t *testing.T) {
-	app := creche.New(creche.Options{Errors: Rules()})
-	err := errors.Join(errors.New("disk on fire"), fmt.Errorf("order: %w", &OutOfStock{SKU: "tea"}))
+	app := creche.New(creche.Options{Errors: recipes.Rules()})
+	err := errors.Join(errors.New("disk on fire"), fmt.Errorf("order: %w", &recipes.OutOfStock{SKU: "tea"}))
 	got := app.Explain(err)
 	if got.Status != http.StatusConflict || got.How() != "own status" {
 		t.Errorf("got %v, want a 409", got)
@@ -50,9 +51,11 @@ func do(h http.Handler, method, path string) (int, string) {
 func TestBothRoutersAnswerAlike(t *testing.T) {
 	for name, build := range map[string]func(err error) http.Handler{
 		"chi": func(err error) http.Handler {
-			return Chi(quiet(Rules()...), func(http.ResponseWriter, *http.Request) error { return err })
+			return recipes.Chi(quiet(recipes.Rules()...), func(http.ResponseWriter, *http.Request) error { return err })
 		},
-		"echo": func(err error) http.Handler { return Echo(quiet(Rules()...), func(echo.Context) error { return err }) },
+		"echo": func(err error) http.Handler {
+			return recipes.Echo(quiet(recipes.Rules()...), func(echo.Context) error { return err })
+		},
 	} {
 		for _, tt := range []struct {
 			err  error
@@ -60,7 +63,7 @@ func TestBothRoutersAnswerAlike(t *testing.T) {
 			code int
 			text string
 		}{
-			{&OutOfStock{"tea"}, "/orders/tea", 409, "tea is sold out"},
+			{&recipes.OutOfStock{"tea"}, "/orders/tea", 409, "tea is sold out"},
 			{fmt.Errorf("find: %w", sql.ErrNoRows), "/orders/tea", 404, "Not Found"},
 			{&errorhandlers.Problem{Status: 403}, "/orders/tea", 403, "Forbidden"},
 			{&errorhandlers.Problem{Status: 403}, "/admin/orders/tea", 403, "Ask your administrator"},
@@ -76,7 +79,7 @@ func TestBothRoutersAnswerAlike(t *testing.T) {
 func TestQuotesAreAlike(t *testing.T) {
 	byHand, ours := http.NewServeMux(), http.NewServeMux()
 	byHand.HandleFunc("GET /quote/{sku}", QuoteByHand)
-	ours.Handle("GET /quote/{sku}", creche.Handler(Quote))
+	ours.Handle("GET /quote/{sku}", creche.Handler(recipes.Quote))
 	_, want := do(byHand, http.MethodGet, "/quote/tea")
 	if code, got := do(ours, http.MethodGet, "/quote/tea"); code != http.StatusOK || got != want || got != "3 at 3\n" {
 		t.Errorf("got %d %q, want 200 %q", code, got, want)
@@ -88,8 +91,12 @@ func TestAFailedAuditMakesTheAnswer(t *testing.T) {
 	fine := func(context.Context) error { return nil }
 	full := func(context.Context) error { return &errorhandlers.Problem{Status: http.StatusInsufficientStorage} }
 	for name, order := range map[string]func(audit func(context.Context) error) http.Handler{
-		"chi":  func(audit func(context.Context) error) http.Handler { return Chi(quiet(), Order(audit, fine)) },
-		"echo": func(audit func(context.Context) error) http.Handler { return Echo(quiet(), OrderOnEcho(audit, fine)) },
+		"chi": func(audit func(context.Context) error) http.Handler {
+			return recipes.Chi(quiet(), recipes.Order(audit, fine))
+		},
+		"echo": func(audit func(context.Context) error) http.Handler {
+			return recipes.Echo(quiet(), recipes.OrderOnEcho(audit, fine))
+		},
 	} {
 		if code, text := do(order(fine), http.MethodPost, "/orders/tea"); code != http.StatusCreated || text != "ordered\n" {
 			t.Errorf("%s: got %d %q, want 201", name, code, text)
@@ -121,10 +128,10 @@ func TestTimeouts(t *testing.T) {
 		"chi's":               {func() http.Handler { return ChiTimeout(standard) }, 504, ""},
 		"echo's":              {func() http.Handler { return EchoTimeout(onEcho) }, 503, "Service Unavailable"},
 		"net/http's":          {func() http.Handler { return HandlerTimeout(http.HandlerFunc(standard)) }, 503, "too slow"},
-		"ours, in chi":        {func() http.Handler { return ChiWithTimeout(quiet(), ours) }, 503, "Service Unavailable"},
-		"ours, in echo":       {func() http.Handler { return EchoWithTimeout(quiet(), onEcho) }, 503, "Service Unavailable"},
-		"ours, in a ServeMux": {func() http.Handler { return MuxWithTimeout(quiet(), ours) }, 503, "Service Unavailable"},
-		"ours, with a rule":   {func() http.Handler { return MuxWithTimeout(quiet(Rules()...), ours) }, 504, "that took too long"},
+		"ours, in chi":        {func() http.Handler { return recipes.ChiWithTimeout(quiet(), ours) }, 503, "Service Unavailable"},
+		"ours, in echo":       {func() http.Handler { return recipes.EchoWithTimeout(quiet(), onEcho) }, 503, "Service Unavailable"},
+		"ours, in a ServeMux": {func() http.Handler { return recipes.MuxWithTimeout(quiet(), ours) }, 503, "Service Unavailable"},
+		"ours, with a rule":   {func() http.Handler { return recipes.MuxWithTimeout(quiet(recipes.Rules()...), ours) }, 504, "that took too long"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
