@@ -22,7 +22,7 @@ ROWS     ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck race alone
 
-.PHONY: help test $(STEPS) alloc lint bench bench-http benchmarks long fuzz cover guarantees
+.PHONY: help test $(STEPS) alloc lint bench bench-http benchmarks neighbours long fuzz cover guarantees
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -38,8 +38,9 @@ test: ## all that must hold before a change goes in
 format: ## gofmt has nothing to change
 	@bad=$$(gofmt -l .); [[ -z $$bad ]] || { echo "not formatted (gofmt -w them):" >&2; echo "$$bad" >&2; exit 1; }
 
-vet: ## go vet over all modules
+vet: ## go vet over all modules, and over the core where an int has 32 bits
 	@go vet work
+	@GOARCH=386 go vet ./...
 
 staticcheck: ## staticcheck over all modules, see staticcheck.conf
 	@$(staticcheck) $(PACKAGES)
@@ -73,6 +74,10 @@ bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work
+
+# They need a lot of modules, which no user of ours gets.
+neighbours: ## engines of others (cron, NATS, River) as services, from a module of their own
+	@cd internal/neighbours; export GOWORK=off; go mod tidy -diff; go vet ./...; go test -race -timeout=5m ./...
 
 long: ## the tests with their full numbers: minutes, not seconds
 	@CRECHE_LONG=1 go test -timeout=60m work

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -48,10 +49,21 @@ type Options struct {
 
 	// Background bounds the background nursery.
 	Background Background
+	// Starting is how long each service may take to start. Then it is cancelled
+	// and, if it has not ended after Stopping.Abandoned, left behind. 0 means a
+	// minute, a negative value as long as it takes.
+	Starting time.Duration
 	// Stopping bounds the stages of the stop.
 	Stopping Stopping
-	// Listening is told the bound address when the server listens, before it
-	// accepts. Nil: it is only logged.
+	// Server is the server to use, for what it can be told: TLSConfig, which has
+	// it speak TLS and HTTP/2, Protocols, time-outs. Its hooks still run, its
+	// handler serves where none is given, and it belongs to the App from then on.
+	// What it leaves open is bounded: ReadHeaderTimeout by 10 s, IdleTimeout by
+	// 2 min and MaxHeaderBytes by 64 KiB, unless they or ReadTimeout are set; a
+	// negative time-out is none. Nil means a new one.
+	Server *http.Server
+	// Listening is told each bound address when the server listens, before the
+	// services start and it accepts. Nil: it is only logged.
 	Listening func(addr net.Addr)
 	// IgnoreSignals leaves SIGINT and SIGTERM to the program. By default
 	// [App.Serve] stops at the first and gives up at the second.
@@ -78,10 +90,14 @@ type App struct {
 	scope      nursery.Option // how a request's nursery is opened
 	answering  nursery.Option // how an error handler's is
 	hold       int
-	buffers    sync.Pool // of *held
+	buffers    sync.Pool  // of *held
+	stopping   Stopping   // resolved
+	services   []*service // under life.mu until it serves
 	background nursery.Nursery
+	waiting    waiting         // of the background
 	requests   nursery.Nursery // above those of the requests, while serving
 	life       life
+	shared     sync.Map // see Shared
 
 	mu     sync.Mutex
 	faults []error // of the configuration
@@ -127,7 +143,11 @@ func (a *App) checkOptions() {
 	if o.Background.Limit < 0 {
 		a.fault(fmt.Errorf("creche: Options.Background.Limit is %d: want 0 or more tasks", o.Background.Limit))
 	}
-	if err := o.Stopping.check(); err != nil {
+	var err error
+	if a.stopping, err = o.Stopping.resolve(); err != nil {
+		a.fault(err)
+	}
+	if err := checkServer(o.Server); err != nil {
 		a.fault(err)
 	}
 }
@@ -150,11 +170,13 @@ func (a *App) fault(err error) {
 }
 
 // Check returns all faults of the configuration together, or nil: options
-// out of range, and rules that contradict each other.
+// out of range, budgets that do not add up, rules that contradict each other,
+// and services that are none.
 func (a *App) Check() error {
+	services := a.checkServices()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return errors.Join(a.faults...)
+	return together(errors.Join(a.faults...), services)
 }
 
 // Middleware opens an [Exchange] for each request: the request's nursery, the
@@ -240,6 +262,14 @@ func appOf(ctx context.Context) *App {
 	}
 	a, _ := ctx.Value(appKey).(*App)
 	return a
+}
+
+// logOf returns the log of the App that ctx belongs to, if it does.
+func logOf(ctx context.Context) *slog.Logger {
+	if a := appOf(ctx); a != nil {
+		return a.log()
+	}
+	return slog.Default()
 }
 
 func (a *App) log() *slog.Logger {

@@ -16,6 +16,7 @@ var afterFuncs = []string{
 	"nursery/scope.go",     // the parent's end cancels
 	"nursery/start.go",     // the end of the starter's context cancels
 	"nursery/timescope.go", // the deadline and the parent's end cancel
+	"websocket/serve.go",   // the end of a connection starts the task that closes it
 }
 
 // checkSpawns keeps the promise that every goroutine starts in one place.

@@ -2,6 +2,7 @@ package creche
 
 import (
 	"context"
+	"errors"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -30,13 +31,17 @@ func (a *App) openBackground() {
 	)
 }
 
-// stopCritically is told of the failure of a critical task. A stop may take
-// half a minute until [App.Serve] returns the failure, or may have begun for
-// another one: so it is reported too, as panics are already.
-func (a *App) stopCritically(err error) {
+// stopCritically is told of the failure of a critical task.
+func (a *App) stopCritically(err error) { a.stopBecause("background", err) }
+
+// stopBecause stops the application because of a failure in a nursery of that
+// name. It may take half a minute until [App.Serve] returns the failure, or the
+// stop may have begun for another one: so it is reported too, as panics are
+// already.
+func (a *App) stopBecause(name string, err error) {
 	a.Stop(err)
 	if !reported(err) {
-		a.observe(context.Background(), nursery.Report{Nursery: "background", Failure: nursery.Failure{Err: err}})
+		a.observe(context.Background(), nursery.Report{Nursery: name, Failure: nursery.Failure{Err: err}})
 	}
 }
 
@@ -52,7 +57,10 @@ func (a *App) stopCritically(err error) {
 // over it gets no values.
 //
 // A failure or panic of the task is reported at once and harms nobody else.
-// With [nursery.Critical] it stops the application, with its error.
+// With [nursery.Critical] it stops the application, with its error. The
+// decorators of package nursery work here as anywhere: [nursery.Timeout],
+// [nursery.Retry], [nursery.Every], [nursery.Restart], and [nursery.Turns] for
+// one at a time per key.
 //
 // Go works before the server serves. It returns [nursery.ErrFull] when
 // [Background] is, and [nursery.ErrClosed] once background work is told to
@@ -67,18 +75,23 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	if a.life.backgroundEnds() {
 		return nursery.ErrClosed
 	}
-	values := detach(ctx)
+	values, waits := detach(ctx), &backgroundTask{info: nursery.TaskInfo{Name: name}}
 	run := func(ctx context.Context) error {
-		a.life.queued.Add(-1)
+		a.waiting.begin(waits)
 		err := task(&detached{Context: ctx, values: values})
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() == nil:
+		case errors.Is(err, nursery.ErrDropped):
+			a.waiting.drop(waits)
+		default:
 			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)
 		}
 		return err
 	}
-	switch err := a.background.TryGo(run, append(opts[:len(opts):len(opts)], nursery.Name(name))...); err {
+	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
+	switch err := a.background.TryGo(run, append(opts, nursery.Name(name))...); err {
 	case nil:
-		a.life.queued.Add(1)
+		a.waiting.accept(waits)
 		return nil
 	case nursery.ErrDropped: // the end came in between
 		return nursery.ErrClosed

@@ -85,15 +85,15 @@ func TestQueuedTasksRunDuringTheStop(t *testing.T) {
 }
 
 // Accepted tasks that the hard cancel finds in the queue never run. Serve does
-// not keep that to itself.
+// not keep that to itself: it names them.
 //
 // B7
-func TestQueuedTasksThatNeverRanAreTold(t *testing.T) {
+func TestQueuedTasksThatNeverRanAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serving(t, creche.Options{Stopping: stages, Background: creche.Background{Limit: 1}}, slow)
 		ran := 0
-		for range 3 {
-			wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error {
+		for _, name := range []string{"runs", "mail", "index", "", "mail"} {
+			wantErr(t, s.Go(t.Context(), name, func(ctx context.Context) error {
 				ran++
 				<-ctx.Done()
 				return nil
@@ -101,11 +101,11 @@ func TestQueuedTasksThatNeverRanAreTold(t *testing.T) {
 		}
 		s.begin(s.leave)
 		err := s.end()
-		if got, want := text(err), "creche: stopped without waiting any longer for 2 background tasks that were still queued"; got != want {
+		if got, want := text(err), "creche: stopped without waiting any longer for 4 background tasks that were still queued (mail ×2, index, without a name)"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if left, ok := errors.AsType[*creche.UnfinishedError](err); !ok || left.Dropped != 2 || ran != 1 {
-			t.Errorf("got %+v and %d tasks run, want 2 dropped and 1 run", left, ran)
+		if left, ok := errors.AsType[*creche.UnfinishedError](err); !ok || len(left.Dropped) != 4 || ran != 1 {
+			t.Errorf("got %+v and %d tasks run, want 4 dropped and 1 run", left, ran)
 		}
 		s.wantEvents(t, "18s stopped")
 	})

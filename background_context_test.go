@@ -118,7 +118,7 @@ func TestABackgroundTaskOutlivesItsRequest(t *testing.T) {
 			s.mu.Unlock()
 			s.begin(s.leave)
 			wantErr(t, s.end(), nil)
-			s.wantEvents(t, "0s task is to finish", "23s task cancelled for the shutdown", "23s stopped")
+			s.wantEvents(t, "0s task is to finish", "20s task cancelled for the shutdown", "20s stopped")
 			s.seen.wantOnce(t)
 		})
 	}

@@ -25,8 +25,10 @@ type connections struct {
 
 // connection says in which gauges a connection is counted.
 type connection struct {
-	fresh       atomic.Bool
-	busy, http2 bool // only its own goroutine looks at them
+	fresh atomic.Bool
+	busy  bool        // only its own goroutine looks at it
+	http2 atomic.Bool // set under the mu of connections
+	gone  bool        // under that mu
 }
 
 var connectionKey = &contextKey{"connection"}
@@ -51,21 +53,18 @@ func (c *connections) follow(conn net.Conn, state http.ConnState) {
 	if k == nil {
 		return // gone already
 	}
-	if state == http.StateActive && !k.http2 && k.fresh.Load() && speaksHTTP2(conn) {
-		k.http2 = true
-		c.http2.enter()
+	http2 := false
+	if !gone {
+		http2 = c.speaks(k, state == http.StateActive && k.fresh.Load() && speaksHTTP2(conn))
 	}
 	was := k.busy
 	k.busy = state == http.StateActive
-	if was && !k.busy && k.http2 {
+	if was && !k.busy && http2 {
 		c.rest()
 	}
 	c.busy.follow(was, k.busy)
-	if gone && k.http2 {
-		c.http2.leave()
-	}
 	// HTTP/2 rests before its first request, too.
-	if gone || state == http.StateIdle && !k.http2 {
+	if gone || state == http.StateIdle && !http2 {
 		c.heard(k)
 	}
 }
@@ -75,10 +74,26 @@ func (c *connections) find(conn net.Conn, state http.ConnState) (k *connection, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k = c.known[conn]
-	if gone {
+	if gone && k != nil {
 		delete(c.known, conn)
+		k.gone = true
+		c.http2.follow(k.http2.Load(), false)
 	}
 	return k, gone
+}
+
+// speaks reports whether k speaks HTTP/2, which is known once somebody said so:
+// the handshake or, without TLS, the first request.
+func (c *connections) speaks(k *connection, http2 bool) bool {
+	if k.http2.Load() || !http2 {
+		return k.http2.Load()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !k.gone && k.http2.CompareAndSwap(false, true) {
+		c.http2.enter()
+	}
+	return true
 }
 
 // heard notes that the first request of k has been heard, or never will be.
@@ -128,22 +143,10 @@ func (l *life) count(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.handlers.enter()
 		if k, ok := r.Context().Value(connectionKey).(*connection); ok {
+			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
 		}
 		defer l.handlers.leave()
 		h.ServeHTTP(w, r)
 	})
-}
-
-// closedOnce is a listener that may be closed again and again, which not all
-// may.
-type closedOnce struct {
-	net.Listener
-	once sync.Once
-	err  error
-}
-
-func (l *closedOnce) Close() error {
-	l.once.Do(func() { l.err = l.Listener.Close() })
-	return l.err
 }

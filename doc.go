@@ -17,7 +17,8 @@
 // are joined before the response leaves, and a failure of any of them, or of
 // the handler, is answered by the error rules; the response that the handler
 // wrote is held back until then. Work that is to outlive the request goes to
-// the background nursery with [Go].
+// the background nursery with [Go], and what lives as long as the application
+// is a [Service] of it.
 //
 // Adapters for routers are small packages on top of [App.Through]:
 // adapters/httpcreche for net/http, adapters/chicreche for chi, and

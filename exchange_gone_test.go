@@ -284,7 +284,7 @@ func TestOtherCausesOfTheParentAreKept(t *testing.T) {
 func TestShutdownIsACause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, seen := watched(creche.Options{
-			Logger: muted, IgnoreSignals: true, Stopping: creche.Stopping{Requests: time.Minute},
+			Logger: muted, IgnoreSignals: true, Stopping: creche.Stopping{Total: 2 * time.Minute, Requests: time.Minute},
 		})
 		var cause error
 		reached := make(chan struct{})

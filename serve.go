@@ -3,7 +3,6 @@ package creche
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -26,14 +25,11 @@ type life struct {
 	ending bool  // background work is told to end
 	cause  error // of the Stop that came first
 
+	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	conns    connections
 	handlers gauge // calls of the handler: see count
 	hijacked gauge // those of them that took their connection over
-
-	// queued is how many background tasks have been accepted and not begun. A
-	// task may begin before it is counted, so it is exact only when all is over.
-	queued atomic.Int64
 }
 
 func (l *life) init() { l.stop = make(chan struct{}) }
@@ -79,8 +75,9 @@ func (l *life) end(cause error) error {
 }
 
 // ListenAndServe is [App.Serve] on a TCP address as [net.Listen] takes it; an
-// empty one is ":http". It returns the error of listening, such as an address
-// in use, as an error of starting: see there. A nil ctx panics.
+// empty one is that of [Options.Server] or else ":http", with TLS ":https". It
+// returns the error of listening, such as an address in use, as an error of
+// starting: see there. A nil ctx panics.
 func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) error {
 	if ctx == nil {
 		panic("creche: ListenAndServe: nil context")
@@ -88,137 +85,270 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 	if !a.life.begin() {
 		return ErrServed
 	}
-	if err := a.Check(); err != nil {
-		return a.unwind(err)
-	}
-	if addr == "" {
-		addr = ":http"
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	switch {
-	case err == nil:
-		return a.serve(ctx, ln, h)
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // a stop that came early
-		return a.unwind(nil)
-	}
-	return a.unwind(err)
+	return a.serve(ctx, addr, nil, h)
 }
 
-// Serve accepts connections on ln and serves them with h until ctx ends, the
-// process is sent SIGINT or SIGTERM (see [Options.IgnoreSignals]), [App.Stop]
-// is called or a critical background task fails. Then it stops, in stages
-// which [Stopping] bounds: it stops accepting, tells what is long-lived to
+// Serve starts the services ([App.Service]), accepts connections on ln, and on
+// more if there are, and serves them with h until ctx ends, the process is sent
+// SIGINT or SIGTERM (see [Options.IgnoreSignals]), [App.Stop] is called, or a
+// critical background task or a service fails. Then it stops, in stages which
+// [Stopping] bounds: it says that it is not ready ([App.Ready]) and goes on for
+// a while, if that is wanted; stops accepting, tells what is long-lived to
 // finish ([nursery.Draining]) and waits for the requests and connections;
 // cancels those that are left with cause [ErrShutdown], and joins them; waits
-// for the background tasks; cancels those that are left, and joins them. A
-// second signal cancels everything at once (what came before it, be it ctx or
-// Stop, is no signal), and a third ends the process as if nobody listened.
+// for the background tasks; cancels those that are left, and joins them; stops
+// the services in reverse. A second signal cancels everything at once (what
+// came before it, be it ctx or Stop, is no signal), and a third ends the process
+// as if nobody listened.
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
-// error of a critical task, or the error that ended the listener; joined with
-// an [*UnfinishedError] if something ignored its cancellation until the
-// budget was spent. Faults in the configuration are returned before anything
-// is served; where the start fails, background tasks that were handed over
-// before are cancelled and joined. Serve closes ln in any case, and an App
-// serves once.
+// error of a critical task or service, or the error that ended a listener;
+// joined with the errors of services that did not stop well, and with an
+// [*UnfinishedError] if something ignored its cancellation until the budget was
+// spent. Faults in the configuration are returned before anything is served.
+// Where the start fails, what had started is stopped, in reverse, and
+// background tasks that were handed over before are cancelled and joined. Serve
+// closes the listeners in any case, and an App serves once.
 //
-// The values of ctx are visible in every request. A nil h is
-// [http.DefaultServeMux]. A nil ctx or ln panics.
-func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+// The values of ctx are visible in every request. A nil h is the handler of
+// [Options.Server] or else [http.DefaultServeMux]. A nil ctx or listener panics.
+func (a *App) Serve(ctx context.Context, ln net.Listener, h http.Handler, more ...net.Listener) error {
 	if ctx == nil {
 		panic("creche: Serve: nil context")
 	}
-	if ln == nil {
-		panic("creche: Serve: nil listener")
+	all := append([]net.Listener{ln}, more...)
+	for _, ln := range all {
+		if ln == nil {
+			panic("creche: Serve: nil listener")
+		}
 	}
 	if !a.life.begin() {
-		return errors.Join(ErrServed, ln.Close())
+		return together(ErrServed, closeAll(all))
 	}
-	if err := a.Check(); err != nil {
-		return a.unwind(errors.Join(err, ln.Close()))
-	}
-	return a.serve(ctx, ln, h)
-}
-
-func (a *App) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	signals := make(chan os.Signal, 2)
-	if !a.options.IgnoreSignals {
-		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-		defer signal.Stop(signals)
-	}
-	s := &server{app: a, ln: &closedOnce{Listener: ln}, signals: signals, ended: make(chan struct{})}
-	return s.serve(ctx, h)
+	return a.serve(ctx, "", all, h)
 }
 
 // server is one run of Serve.
 type server struct {
-	app     *App
-	http    *http.Server
-	ln      *closedOnce
-	signals chan os.Signal
-	heard   int           // signals
-	ended   chan struct{} // closed when http.Server.Serve has returned
-	err     error         // what it returned
+	app       *App
+	http      httpServer
+	base      context.Context // without end, with all values
+	listeners []*closedOnce
+	opened    []*service // in the order of starting
+	signals   chan os.Signal
+	heard     int           // signals
+	stopping  chan struct{} // closed when the stop is to begin
+	broken    chan error    // what ended a listener
+	accepting bool
+	ended     chan struct{} // closed when no listener is served (any more)
+
+	// hurry ends at the second signal, by now.
+	hurry context.Context
+	now   context.CancelFunc
 
 	// tasks owns the goroutines of the server itself. It is only joined when
 	// all has ended in time.
 	tasks nursery.Nursery
 }
 
-func (s *server) serve(ctx context.Context, h http.Handler) error {
+// serve listens on addr unless there are listeners.
+func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, h http.Handler) error {
+	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{}), signals: make(chan os.Signal, 2)}
+	s.base = context.WithValue(context.WithoutCancel(ctx), appKey, a)
+	s.hurry, s.now = context.WithCancel(s.base)
+	defer s.now()
+	if !a.options.IgnoreSignals {
+		signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(s.signals)
+	}
+	s.tasks.Open(s.base, nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
+	s.open(h)
+	s.listenOn(listeners)
+	failed := a.Check()
+	if failed == nil && len(listeners) == 0 {
+		failed = s.listen(ctx, addr)
+	}
+	s.tasks.Go(func(own context.Context) error { return s.watch(ctx, own) })
+	if failed == nil {
+		failed = s.start(ctx)
+	}
+	if failed != nil {
+		return s.unwind(failed)
+	}
+	<-s.stopping
+	return s.stop()
+}
+
+func (s *server) listenOn(listeners []net.Listener) {
+	for _, ln := range listeners {
+		s.listeners = append(s.listeners, &closedOnce{Listener: ln})
+	}
+	s.broken = make(chan error, max(1, len(listeners)))
+}
+
+func (s *server) listen(ctx context.Context, addr string) error {
+	ln, err := s.http.listen(ctx, addr)
+	switch {
+	case err == nil:
+		s.listenOn([]net.Listener{ln})
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // a stop that came early
+		return nil
+	}
+	return err
+}
+
+// open readies the http.Server: its own, or the caller's, whose hooks still
+// run.
+func (s *server) open(h http.Handler) {
 	a := s.app
-	base := context.WithValue(context.WithoutCancel(ctx), appKey, a)
 	// Its only tasks are those of handlers without middleware, which must not be
 	// able to cancel the requests of everybody.
-	requests := a.requests.Open(base, nursery.Title("requests"), nursery.Isolate(),
+	requests := a.requests.Open(s.base, nursery.Title("requests"), nursery.Isolate(),
 		nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe), nursery.OnCritical(a.stopCritically))
-	s.tasks.Open(base, nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
-	s.http = &http.Server{
-		Handler:           a.life.count(h),
-		BaseContext:       func(net.Listener) context.Context { return requests },
-		ConnContext:       a.life.conns.meet,
-		ConnState:         a.life.conns.follow,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log().Handler(), slog.LevelWarn),
+	srv := a.options.Server
+	if srv == nil {
+		srv = new(http.Server)
 	}
-	s.listen()
-	failed := s.run(ctx)
-	return s.stop(failed)
+	s.http = serverOf(srv)
+	s.http.secure(a.log())
+	if h == nil {
+		h = s.http.Handler
+	}
+	s.http.Handler = a.life.count(h)
+	s.http.BaseContext = s.baseContext(requests, s.http.BaseContext)
+	conns := &a.life.conns
+	meet, follow := conns.meet, conns.follow
+	if first := s.http.ConnContext; first != nil {
+		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, c), c) }
+	}
+	if also := s.http.ConnState; also != nil {
+		follow = func(c net.Conn, state http.ConnState) { conns.follow(c, state); also(c, state) }
+	}
+	s.http.ConnContext, s.http.ConnState = meet, follow
 }
 
-// listen starts accepting, unless Stop came before.
-func (s *server) listen() {
-	select {
-	case <-s.app.life.stop:
-		s.err = s.ln.Close()
-		close(s.ended)
-		return
-	default:
+// baseContext returns a hook whose contexts are the requests nursery's, with
+// the values of those that the caller's hook makes, and which end with either.
+func (s *server) baseContext(requests context.Context, theirs func(net.Listener) context.Context) func(net.Listener) context.Context {
+	if theirs == nil {
+		return func(net.Listener) context.Context { return requests }
 	}
-	s.app.log().Info("creche: listening", "addr", s.ln.Addr().String())
-	if told := s.app.options.Listening; told != nil {
-		told(s.ln.Addr())
+	return func(ln net.Listener) context.Context {
+		values := theirs(ln)
+		base := &detached{Context: requests, values: values}
+		if values.Done() == nil {
+			return base
+		}
+		both, end := context.WithCancelCause(base)
+		s.tasks.Go(func(own context.Context) error {
+			select {
+			case <-values.Done():
+				end(context.Cause(values))
+			case <-own.Done():
+				end(nil)
+			}
+			return nil
+		})
+		return both
 	}
-	s.tasks.Go(func(context.Context) error {
-		defer close(s.ended)
-		s.err = s.http.Serve(s.ln)
-		return nil
-	})
 }
 
-// run returns when the server is to stop: with the error that ended the
-// listener, if one did.
-func (s *server) run(ctx context.Context) error {
+// watch sees to it that the stop begins, and is hurried up.
+func (s *server) watch(ctx, own context.Context) error {
+	var sig os.Signal
 	select {
 	case <-s.app.life.stop:
-	case sig := <-s.signals:
+	case sig = <-s.signals:
 		s.heard++
-		s.app.log().Info("creche: stopping", "signal", sig.String())
 	case <-ctx.Done():
-	case <-s.ended:
-		return s.err
+	case err := <-s.broken:
+		if err != http.ErrServerClosed { // by the owner of Options.Server
+			s.app.Stop(err)
+		}
+	}
+	close(s.stopping) // first: see accept
+	s.app.life.ready.Store(false)
+	if sig != nil {
+		s.app.log().Info("creche: stopping", "signal", sig.String())
+	}
+	return s.heed(own)
+}
+
+// start starts the services and then accepts, unless the stop comes before.
+func (s *server) start(ctx context.Context) error {
+	a := s.app
+	if s.halted(ctx) {
+		return nil
+	}
+	if err := s.tellAddresses(); err != nil {
+		return err
+	}
+	within := orDefault(a.options.Starting, time.Minute)
+	for _, v := range a.services {
+		if s.halted(ctx) {
+			return nil
+		}
+		v.open(s.base)
+		s.opened = append(s.opened, v)
+		if err := v.start(s.stopping, within, a.stopping.Abandoned); err != nil {
+			return err
+		}
+	}
+	if !s.halted(ctx) {
+		s.accept(ctx)
 	}
 	return nil
+}
+
+// tellAddresses returns the panic of a function that does not take it well.
+func (s *server) tellAddresses() error {
+	told := s.app.options.Listening
+	return nursery.Run(s.base, func(context.Context, *nursery.Nursery) error {
+		for _, ln := range s.listeners {
+			s.app.log().Info("creche: listening", "addr", ln.Addr().String())
+			if told != nil {
+				told(ln.Addr())
+			}
+		}
+		return nil
+	}, nursery.Title("Options.Listening"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(s.app.observe))
+}
+
+// halted reports whether a stop is to begin already. Stop and ctx are looked at
+// as well because they may not have been noticed yet.
+func (s *server) halted(ctx context.Context) bool {
+	select {
+	case <-s.app.life.stop:
+		return true
+	case <-ctx.Done():
+		return true
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// accept has a task accept connections on each of the listeners.
+func (s *server) accept(ctx context.Context) {
+	s.accepting = true
+	s.app.life.ready.Store(true)
+	if s.halted(ctx) { // in between
+		s.app.life.ready.Store(false)
+	}
+	var serving atomic.Int32
+	serving.Store(int32(len(s.listeners)))
+	for _, ln := range s.listeners {
+		s.tasks.Go(func(context.Context) error {
+			ended := http.ErrServerClosed // if a hook of Options.Server panics, that is told by the join
+			defer func() {
+				s.broken <- ended
+				if serving.Add(-1) == 0 {
+					close(s.ended)
+				}
+			}()
+			ended = s.http.accept(ln)
+			return nil
+		})
+	}
 }

@@ -25,6 +25,15 @@ import (
 // overTLS has those who connect to ln speak HTTP/2, and c one of them.
 func overTLS(t *testing.T, c *http.Client, ln net.Listener) net.Listener {
 	t.Helper()
+	transport := c.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	transport.ForceAttemptHTTP2 = true
+	return tls.NewListener(ln, &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{certificate(t)}})
+}
+
+// certificate returns one that is signed by itself.
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -34,13 +43,7 @@ func overTLS(t *testing.T, c *http.Client, ln net.Listener) net.Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := c.Transport.(*http.Transport)
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	transport.ForceAttemptHTTP2 = true
-	return tls.NewListener(ln, &tls.Config{
-		NextProtos:   []string{"h2"},
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-	})
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // servingTLS starts an App that speaks HTTP/2 in a bubble.

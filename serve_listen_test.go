@@ -19,11 +19,18 @@ import (
 // what ListenAndServe will return.
 func listening(t *testing.T, ctx context.Context, h http.Handler) (*creche.App, string, <-chan error) {
 	t.Helper()
+	return listeningWith(t, ctx, func(*creche.App) {}, h)
+}
+
+// listeningWith is listening with an App that is prepared by prepare.
+func listeningWith(t *testing.T, ctx context.Context, prepare func(*creche.App), h http.Handler) (*creche.App, string, <-chan error) {
+	t.Helper()
 	bound, ended := make(chan net.Addr, 1), make(chan error, 1)
 	app := creche.New(creche.Options{
 		IgnoreSignals: true, Logger: quiet,
 		Listening: func(addr net.Addr) { bound <- addr },
 	})
+	prepare(app)
 	go func() { ended <- app.ListenAndServe(ctx, "127.0.0.1:0", h) }()
 	select {
 	case addr := <-bound:
@@ -104,6 +111,40 @@ func TestAFailedStartEndsTheBackground(t *testing.T) {
 			}
 			wantErr(t, app.Go(t.Context(), "late", untilCancelled), nursery.ErrClosed)
 		})
+	}
+}
+
+// A Listening that panics is a start that fails.
+//
+// B8
+func TestAListeningThatPanics(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Listening: func(net.Addr) { panic(errStop) }})
+	app.Service("never", creche.Service{Start: func(context.Context) error { t.Error("started"); return nil }})
+	wantErr(t, app.Go(t.Context(), "warm up", untilCancelled), nil)
+	err := app.ListenAndServe(t.Context(), "127.0.0.1:0", nil)
+	wantErr(t, err, errStop)
+	wantTexts(t, err, "serve_listen_test.go") // the stack
+}
+
+// A listener that was closed before is an error that says where it was.
+//
+// B8, B9
+func TestAListenerThatWasClosed(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	stopped := false
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	app.Service("base", creche.Service{Stop: func(context.Context) error { stopped = true; return nil }})
+	err = app.Serve(t.Context(), ln, nil)
+	wantErr(t, err, net.ErrClosed)
+	wantTexts(t, err, ln.Addr().String())
+	if !stopped {
+		t.Error("the service was not stopped")
 	}
 }
 

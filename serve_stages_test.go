@@ -141,7 +141,7 @@ func TestTheStagesOfAStop(t *testing.T) {
 			s.begin(s.leave)
 			err := s.end()
 			s.wantEvents(t, tt.want...)
-			if got := text(err); got != tt.err {
+			if got := firstLines(t, err); got != tt.err {
 				t.Errorf("got error %q, want %q", got, tt.err)
 			}
 			time.Sleep(time.Hour) // what was left ends with the bubble
@@ -211,12 +211,15 @@ func TestAStopWithoutGrace(t *testing.T) {
 // B5
 func TestTheDefaultBudgetsAddUpTo25Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serving(t, creche.Options{}, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Hour) })
-		wantErr(t, s.Go(t.Context(), "job", func(context.Context) error { time.Sleep(time.Hour); return nil }), nil)
+		s := prepared(creche.Options{})
+		s.Service("daemon", creche.Daemon(clings))
+		s.start(t, s.listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(time.Hour) }))
+		wantErr(t, s.Go(t.Context(), "job", clings), nil)
 		s.ask(t)
 		s.begin(s.leave)
-		if err := s.end(); err == nil {
-			t.Error("got nil, want what was left")
+		left, _ := errors.AsType[*creche.UnfinishedError](s.end())
+		if left == nil || left.Requests != 1 || len(left.Tasks) != 1 || len(left.Services) != 1 {
+			t.Errorf("got %v, want a request, a task and a service left", left)
 		}
 		s.wantEvents(t, "25s stopped")
 		time.Sleep(2 * time.Hour)

@@ -6,23 +6,40 @@ import (
 	"os/signal"
 	"slices"
 	"time"
-
-	"github.com/creche-go/creche/nursery"
 )
 
-// stop takes the stages of the stop. It returns the cause, joined with failed
-// and with what was left unfinished.
-func (s *server) stop(failed error) error {
-	a := s.app
-	due := a.options.Stopping.from(time.Now())
-	hurry, now := context.WithCancel(context.Background())
-	defer now()
-	s.tasks.Go(func(ctx context.Context) error { return s.heed(ctx, now) })
+// stop takes the stages of the stop. It returns the cause, joined with what
+// services failed with and with what was left unfinished.
+func (s *server) stop() error {
+	due := s.app.stopping.from(time.Now())
+	if s.accepting {
+		waitFor(s.hurry, due.delay, s.ended) // what this leaves the next stages have
+	}
+	return s.wind(&due, nil)
+}
 
-	s.stopRequests(hurry, &due)
-	s.stopBackground(hurry, &due)
+// unwind ends an application whose start failed: it stops what had started, and
+// background tasks that were given to it before are cancelled and joined.
+func (s *server) unwind(failed error) error {
+	due := s.app.stopping.unwinding(time.Now())
+	s.app.Stop(failed)
+	<-s.stopping
+	s.app.life.endBackground()
+	s.app.background.Cancel(ErrShutdown)
+	return s.wind(&due, failed)
+}
+
+// wind takes the stages from that of the requests on.
+func (s *server) wind(due *deadlines, failed error) error {
+	s.stopRequests(due)
+	s.stopBackground(due)
+	stopped := s.stopServices(due)
 	s.tasks.Cancel(nil)
-	cause := together(a.life.end(nil), failed)
+	cause := s.app.life.end(nil)
+	if failed != nil && cause != failed {
+		cause = together(cause, failed)
+	}
+	cause = together(cause, stopped)
 	if left := s.unfinished(); left != nil {
 		return together(cause, left)
 	}
@@ -32,7 +49,7 @@ func (s *server) stop(failed error) error {
 // heed cancels everything when the second signal comes. The first may be the
 // one that began the stop, or that also ended the context of Serve, as with
 // [os/signal.NotifyContext].
-func (s *server) heed(ctx context.Context, now context.CancelFunc) error {
+func (s *server) heed(ctx context.Context) error {
 	for ; s.heard < 2; s.heard++ {
 		select {
 		case <-s.signals:
@@ -42,7 +59,7 @@ func (s *server) heed(ctx context.Context, now context.CancelFunc) error {
 	}
 	signal.Stop(s.signals) // the third is the system's again: it kills
 	s.app.log().Warn("creche: second signal: cancelling what is left")
-	now()
+	s.now()
 	s.app.life.endBackground()
 	s.app.requests.Cancel(ErrShutdown)
 	s.app.background.Cancel(ErrShutdown)
@@ -51,17 +68,18 @@ func (s *server) heed(ctx context.Context, now context.CancelFunc) error {
 
 // stopRequests stops accepting and waits for the requests and connections:
 // first patiently, then cancelled.
-func (s *server) stopRequests(hurry context.Context, due *deadlines) {
+func (s *server) stopRequests(due *deadlines) {
 	a := s.app
 	a.requests.Drain(-1)
-	s.stopAccepting(hurry, due)
+	for _, v := range s.opened {
+		v.drain()
+	}
+	s.stopAccepting(due)
 	s.closeIdle()
 
-	s.quiet(hurry, due.requests)
+	s.quiet(s.hurry, due.requests)
 	a.requests.Cancel(ErrShutdown)
-	if hurry.Err() != nil {
-		due.hurry(a.options.Stopping, time.Now())
-	}
+	s.hurryUp(due)
 	s.quiet(context.Background(), due.cancelled)
 	within(earliest(a.life.conns.parted(), due.abandoned), &a.life.conns.http2)
 	_ = s.http.Close()
@@ -69,12 +87,24 @@ func (s *server) stopRequests(hurry context.Context, due *deadlines) {
 	s.quiet(context.Background(), earliest(time.Now().Add(patience), due.abandoned))
 }
 
-// stopAccepting closes the listener and lets connections that were just
+// hurryUp moves the deadlines when the second signal has come.
+func (s *server) hurryUp(due *deadlines) {
+	if s.hurry.Err() != nil {
+		due.hurry(&s.app.stopping, time.Now())
+	}
+}
+
+// stopAccepting closes the listeners and lets connections that were just
 // opened say their first request, which [http.Server.Shutdown] would not hear.
-func (s *server) stopAccepting(hurry context.Context, due *deadlines) {
+func (s *server) stopAccepting(due *deadlines) {
 	until := earliest(time.Now().Add(patience), due.requests)
-	_ = s.ln.Close()
-	if !waitFor(hurry, until, s.ended) { // afterwards no connection is unknown
+	for _, ln := range s.listeners {
+		_ = ln.Close()
+	}
+	if !s.accepting {
+		return
+	}
+	if !waitFor(s.hurry, until, s.ended) { // afterwards no connection is unknown
 		return
 	}
 	within(until, &s.app.life.conns.fresh)
@@ -112,19 +142,29 @@ func (s *server) quiet(hurry context.Context, due time.Time) {
 
 // stopBackground waits for the background tasks: first patiently, then
 // cancelled.
-func (s *server) stopBackground(hurry context.Context, due *deadlines) {
+func (s *server) stopBackground(due *deadlines) {
 	a := s.app
 	a.life.endBackground()
 	a.background.Drain(-1)
 	joined := s.joining(func() error { return together(a.background.Join(), a.requests.Join()) })
-	if waitFor(hurry, due.background, joined) {
+	if waitFor(s.hurry, due.background, joined) {
 		return
 	}
 	a.background.Cancel(ErrShutdown)
-	if hurry.Err() != nil {
-		due.hurry(a.options.Stopping, time.Now())
-	}
+	s.hurryUp(due)
 	waitFor(context.Background(), due.abandoned, joined)
+}
+
+// stopServices stops the services in reverse. One that hangs leaves the others
+// little, but something.
+func (s *server) stopServices(due *deadlines) (failed error) {
+	for i, v := range slices.Backward(s.opened) {
+		left := max(0, time.Until(due.services))
+		reserve := min(patience, left/time.Duration(i+1)) * time.Duration(i)
+		failed = together(failed, v.stop(s, due.services.Add(-reserve)))
+		s.hurryUp(due)
+	}
+	return failed
 }
 
 // joining joins in a task, because a join cannot be given up, and returns what
@@ -136,44 +176,6 @@ func (s *server) joining(join func() error) <-chan struct{} {
 		return join()
 	})
 	return joined
-}
-
-// unwind ends an application whose start failed: background tasks that it was
-// given before are cancelled and joined. It returns failed, or the cause of a
-// Stop that came before, with what was left unfinished.
-func (a *App) unwind(failed error) error {
-	s := &server{app: a}
-	s.tasks.Open(context.Background(), nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
-	a.life.endBackground()
-	a.background.Cancel(ErrShutdown)
-	joined := s.joining(a.background.Join)
-	cause := together(a.life.end(nil), failed)
-	waitFor(context.Background(), time.Now().Add(orDefault(a.options.Stopping.Abandoned, defaultStopping.Abandoned)), joined)
-	if left := s.unfinished(); left != nil {
-		return together(cause, left)
-	}
-	return together(cause, s.tasks.Join())
-}
-
-// unfinished says what is left, or nil.
-func (s *server) unfinished() error {
-	a := s.app
-	e := &UnfinishedError{Connections: a.life.hijacked.len(), at: time.Now()}
-	e.Requests = max(0, a.life.handlers.len()-e.Connections)
-	// Listed before they are counted, so that one that ends now is not taken for
-	// one without a name.
-	e.Tasks = append(named(a.background.Tree().Tasks), named(a.requests.Tree().Tasks)...)
-	e.Unnamed = max(0, a.background.Len()+a.requests.Len()-len(e.Tasks))
-	e.Dropped = max(0, int(a.life.queued.Load()))
-	if e.Requests+e.Connections+e.Unnamed+e.Dropped+len(e.Tasks) == 0 {
-		return nil
-	}
-	return e
-}
-
-// named returns those of the tasks that have a name.
-func named(tasks []nursery.TaskInfo) []nursery.TaskInfo {
-	return slices.DeleteFunc(tasks, func(t nursery.TaskInfo) bool { return t.Name == "" })
 }
 
 // waitFor returns true when done is closed, false at due or the end of hurry.

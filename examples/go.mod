@@ -16,6 +16,7 @@ require (
 
 require (
 	github.com/coder/websocket v1.8.15
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/sync v0.22.0
 )
 

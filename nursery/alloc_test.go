@@ -161,3 +161,24 @@ func TestAllocOfLookingAtAContext(t *testing.T) {
 		return nil
 	})
 }
+
+// N18: what a rush leaves behind is not paid for by each later listing.
+func TestAllocOfAListingAfterARush(t *testing.T) {
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		for range 20_000 {
+			n.Go(ignores)
+		}
+		n.Cancel(nil)
+		return nil
+	})
+	for range 3 { // the pool lets go of what it holds in the second
+		runtime.GC()
+	}
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		n.Tree()
+		if _, bytes := cost(func() { n.Tree() }); bytes > 32<<10 {
+			t.Errorf("got %d bytes, want at most 32 KiB", bytes)
+		}
+		return nil
+	})
+}

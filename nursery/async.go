@@ -3,7 +3,8 @@ package nursery
 import "context"
 
 // Task is a handle to a task that [Async] started. All methods may be called
-// from any goroutine and as often as wanted, also after the nursery closed.
+// from any goroutine and as often as wanted, also after the nursery closed. On a
+// Task that Async did not make, and on nil, they panic.
 type Task[T any] struct {
 	solo  solo
 	value T
@@ -34,7 +35,7 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 	n.mustBeOpened("Async")
 	h := new(Task[T])
 	t := n.newSolo(&h.solo, opts)
-	t.note().code = codeOf(f)
+	t.stands(f)
 	t.fn = func(context.Context) error {
 		v, err := f(h.solo.ctx)
 		if err == nil {
@@ -67,13 +68,15 @@ func (n *Nursery) newSolo(s *solo, opts []TaskOption) *task {
 // The error is that of the task: what it returned, a [*PanicError] (the panic
 // itself is raised by the join, see [Run]), [ErrGoexit], a [*Cancelled] if it
 // was cancelled and heeded that, or [ErrDropped] if it was still queued then.
-// It wraps a failure of the task in a way that the nursery knows: who passes
-// it on there has not failed for another reason, and the join returns the
-// failure once. In any other nursery it is a failure.
+// It wraps a failure of the task, and ErrDropped, in a way that the nursery
+// knows: who passes it on there has not failed for another reason, and the join
+// returns, or the observer is told, the failure once. In any other nursery it
+// is a failure.
 func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic("nursery: Task.Wait: nil context")
 	}
+	t.mustBeStarted("Task.Wait")
 	var none T
 	select {
 	case <-t.solo.over:
@@ -98,8 +101,17 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 // turn, with its context ended. The first cancellation counts, and once the
 // task has ended Cancel does nothing. It does not wait.
 func (t *Task[T]) Cancel(cause error) {
+	t.mustBeStarted("Task.Cancel")
 	if cause == nil {
 		cause = context.Canceled
 	}
 	t.solo.stop("Task.Cancel", cause)
+}
+
+// mustBeStarted panics, in the name of call, on a handle to no task: a Wait
+// would never end.
+func (t *Task[T]) mustBeStarted(call string) {
+	if t == nil || t.solo.n == nil {
+		panic("nursery: " + call + " of a task that Async did not start")
+	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,6 +180,37 @@ func TestAHandleTellsHowItsTaskEnded(t *testing.T) {
 	}
 }
 
+// N5, N13
+func TestTheParentsEndCutsATaskWithAHandleShort(t *testing.T) {
+	tests := []struct {
+		name string
+		task func(context.Context) (int, error)
+		want []error
+	}{
+		{"that heeds it", func(ctx context.Context) (int, error) { return 1, waits(ctx) }, []error{errGone}},
+		{"that fails as well", func(ctx context.Context) (int, error) { return 1, errors.Join(waits(ctx), errA) }, []error{errGone, errA}},
+		{"that has a result all the same", func(ctx context.Context) (int, error) { return 1, ignores(ctx) }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			parent, cancel := context.WithCancelCause(t.Context())
+			err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+				nursery.Async(n, tt.task)
+				cancel(errGone)
+				return nil
+			})
+			for _, want := range tt.want {
+				if !errors.Is(err, want) {
+					t.Errorf("got %v, want %v", err, want)
+				}
+			}
+			if len(tt.want) == 0 && err != nil || errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want nil", err)
+			}
+		})
+	}
+}
+
 // N11, N13
 func TestAHandleOfADroppedTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -185,10 +219,11 @@ func TestAHandleOfADroppedTask(t *testing.T) {
 			task := nursery.Async(n, func(context.Context) (int, error) { t.Error("a dropped task ran"); return 1, nil })
 			synctest.Wait()
 			n.Cancel(nil)
-			if v, err := task.Wait(context.Background()); v != 0 || err != nursery.ErrDropped {
+			v, err := task.Wait(context.Background())
+			if v != 0 || !errors.Is(err, nursery.ErrDropped) {
 				t.Errorf("got %d, %v, want 0, %v", v, err, nursery.ErrDropped)
 			}
-			return nil
+			return err // an echo, for nothing has failed
 		}, nursery.Limit(1))
 		if err != nil {
 			t.Errorf("got %v, want nil", err)
@@ -212,14 +247,107 @@ func TestAsyncAfterTheEndPanics(t *testing.T) {
 func TestTheContextOfATaskWithAHandle(t *testing.T) {
 	key := new(int)
 	parent := context.WithValue(t.Context(), key, "value")
-	_ = nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+	_ = nursery.Run(parent, func(outer context.Context, n *nursery.Nursery) error {
+		var own context.Context
 		task := nursery.Async(n, func(ctx context.Context) (int, error) {
+			own = ctx
 			if nursery.From(ctx) != n || ctx.Value(key) != "value" {
 				t.Error("the context has lost its nursery or its values")
 			}
 			return 1, nil
 		})
 		_, err := task.Wait(context.Background())
+		if c := cancelled(t, context.Cause(own)); !errors.Is(c, nursery.ErrClosed) || outer.Err() != nil {
+			t.Errorf("got cause %v, nursery %v, want the context to end with the task alone", c, outer.Err())
+		}
 		return err
+	})
+}
+
+// N9, N13: a panic is no echo, though the parent ended for the same reason.
+func TestAPanicOfATaskWithAHandleIsNoEcho(t *testing.T) {
+	for _, start := range []bool{false, true} {
+		parent, cancel := context.WithCancelCause(t.Context())
+		cancel(http.ErrAbortHandler)
+		v := raised(func() {
+			err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+				if !start {
+					nursery.Async(n, func(context.Context) (int, error) { panic(http.ErrAbortHandler) })
+					return nil
+				}
+				_, err := nursery.Start(context.Background(), n, func(context.Context, func(int)) error { panic(http.ErrAbortHandler) })
+				return err
+			})
+			t.Errorf("started %v: got %v, want the panic", start, err)
+		})
+		if p, ok := v.(*nursery.PanicError); ok { // the body's, that Start raised in
+			v = p.Value
+		}
+		if v != http.ErrAbortHandler {
+			t.Errorf("started %v: got panic %v, want %v", start, v, http.ErrAbortHandler)
+		}
+	}
+}
+
+// N13, N23: in a nursery that isolates a failure is reported once as well.
+func TestAFailureToldByAHandleIsReportedOnce(t *testing.T) {
+	fails := map[string]func(context.Context) (int, error){
+		"an error":        func(context.Context) (int, error) { return 0, errA },
+		"several":         func(ctx context.Context) (int, error) { return 0, nursery.All(ctx, failing(errA), failing(errB)) },
+		"a panic":         func(context.Context) (int, error) { panic(errA) },
+		"a panic's value": func(context.Context) (int, error) { return 0, fmt.Errorf("wrapped: %w", errA) },
+	}
+	for name, fail := range fails {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var seen reports
+				err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+					h := nursery.Async(n, fail)
+					n.Go(func(context.Context) error { _, err := h.Wait(context.Background()); return err })
+					n.Go(func(context.Context) error {
+						_, err := h.Wait(context.Background())
+						return errors.Join(errC, fmt.Errorf("wrapped: %w", err))
+					})
+					return nil
+				}, nursery.Isolate(), seen.observe())
+				got := seen.errors()
+				if err != nil || len(got) != 2 || !errors.Is(got[0], errA) || !errors.Is(got[1], errC) || errors.Is(got[1], errA) {
+					t.Errorf("got %v and reports %v, want nil, the task's failure and c alone", err, got)
+				}
+			})
+		})
+	}
+}
+
+// N13: what Filter leaves of what a handle told is still that.
+func TestAFailureToldByAHandleMayBeFiltered(t *testing.T) {
+	err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		h := nursery.Async(n, func(ctx context.Context) (int, error) {
+			return 0, nursery.Run(ctx, starts(failing(errA), failing(errB)))
+		})
+		_, err := h.Wait(context.Background())
+		rest := nursery.Filter(err, func(leaf error) bool { return leaf != errA })
+		if !errors.Is(rest, errB) || errors.Is(rest, errA) {
+			t.Errorf("got %v, want b alone", rest)
+		}
+		return rest
+	})
+	if got := slices.Collect(nursery.Leaves(err)); len(got) != 2 {
+		t.Errorf("got %+v, want the task's failure alone", err)
+	}
+}
+
+// N13: a handle never tells a result that there is not, though a function that
+// was asked about the failure takes the goroutine away.
+func TestAHandleOfATaskWhoseFailureIsNeverJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Cancel(nil)
+			_, err := nursery.Async(n, func(context.Context) (int, error) { return 7, errA }).Wait(context.Background())
+			if err != errA {
+				t.Errorf("got %v, want %v", err, errA)
+			}
+			return nil
+		}, nursery.Echoes(func(error) bool { runtime.Goexit(); return false }))
 	})
 }

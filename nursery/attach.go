@@ -59,7 +59,7 @@ func (t *task) attached(f func(context.Context) error) error {
 	return err
 }
 
-func (t *task) callAttached(f func(context.Context) error) (err error, panicked bool) { //nolint:revive // the panic is about err
+func (t *task) callAttached(f func(context.Context) error) (err error, panicked bool) {
 	returned := false
 	defer func() {
 		if returned {

@@ -92,7 +92,13 @@ func TestAttachWhereThereIsNoPlace(t *testing.T) {
 	var closed *nursery.Nursery
 	err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
 		closed = n
-		n.Go(func(context.Context) error { return n.Attach("inside", succeeds) })
+		n.Go(func(context.Context) error {
+			err := n.Attach("inside", succeeds)
+			if full := n.TryGo(succeeds); full != nursery.ErrFull {
+				t.Errorf("got %v, want %v: what was attached has given back a place that it never had", full, nursery.ErrFull)
+			}
+			return err
+		})
 		return nil
 	}, nursery.Limit(1), nursery.Queue(0))
 	if err != nil {

@@ -18,9 +18,7 @@ func (n *Nursery) run(index uint32, f body) error {
 	}()
 	n.callHere(index, f)
 	returned = true
-	n.wait()
-	n.close()
-	return n.outcome()
+	return n.join()
 }
 
 // callHere has a frame of its own because a recovered panic may not be the

@@ -34,7 +34,7 @@ var (
 // after which nothing is left to echo it, shares one.)
 type Cancelled struct {
 	Nursery string // the nursery's name, if it has one
-	By      string // a task, "the body", "Cancel", "the parent" or "the close"
+	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
 	reason  error
 	err     error // what the context's Err returns
 	parent  bool  // the parent ended
@@ -127,12 +127,13 @@ func (n *Nursery) endedAbove() bool {
 }
 
 func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", n.parentReason())
+	c := n.cancelledBy("the parent", context.Cause(n.parent))
 	c.parent = true
 	if n.parent.Err() == context.DeadlineExceeded {
 		c.err = context.DeadlineExceeded
 	}
-	n.cancel(c)
+	defer n.cancel(c) // even if the function of ParentCause exits: nobody else would
+	c.reason = n.parentReason()
 }
 
 // parentReason returns why the parent ended, in the words of [ParentCause].

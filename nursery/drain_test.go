@@ -3,9 +3,11 @@ package nursery_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -201,4 +203,26 @@ func TestTheSignalUnderContention(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// N17: who has been told nothing by the time it closes is forgotten above.
+func TestAClosedNurseryIsForgottenAbove(t *testing.T) {
+	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		below := func() weak.Pointer[[1 << 16]byte] {
+			v := new([1 << 16]byte)
+			_ = nursery.Run(context.WithValue(ctx, v, v), func(ctx context.Context, _ *nursery.Nursery) error {
+				nursery.Draining(ctx)
+				return nil
+			})
+			return weak.Make(v)
+		}
+		kept := below()
+		for range 3 {
+			runtime.GC()
+		}
+		if kept.Value() != nil {
+			t.Error("a nursery that has closed is still held")
+		}
+		return nil
+	})
 }

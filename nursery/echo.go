@@ -38,7 +38,7 @@ func (c *Cancelled) echoedPlainlyBy(err error) bool { return isContextError(err)
 // siftBranches is sift for an err that wraps several. It is apart because its
 // results live on the heap.
 func (n *Nursery) siftBranches(err error, c *Cancelled) (real error, cut bool) {
-	p := pruner{known: func(link error) bool { return n.hasTold(link) }}
+	p := pruner{known: n.hasTold}
 	p.keep = func(leaf error) bool {
 		echo, ofParent := n.isEcho(leaf, c)
 		cut = cut || ofParent

@@ -12,6 +12,13 @@ type failure struct {
 	critical bool
 }
 
+// mayEcho reports whether there may be echoes in f. A panic is never one, but
+// what travels in it may be.
+func (f *failure) mayEcho() bool {
+	_, isPanic := f.Err.(*PanicError)
+	return isPanic || !f.panicked
+}
+
 // exited returns f, the failure of a task that called Goexit, with the stack of
 // that. It must be called while the deferred functions run: then it is there.
 func exited(f *failure) *failure {
@@ -26,8 +33,7 @@ func (n *Nursery) settle(f *failure) {
 	if f.Err == nil {
 		return
 	}
-	// A panic is never an echo, but what travels in it may be.
-	if _, isPanic := f.Err.(*PanicError); isPanic || !f.panicked {
+	if f.mayEcho() {
 		var cut bool
 		if f.Err, cut = n.sift(f.Err); cut {
 			n.fileCut()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -194,6 +196,41 @@ func TestStartInACancelledNursery(t *testing.T) {
 	})
 }
 
+// N12: that the starter's context is the nursery's own makes no difference.
+func TestReadyAfterTheNurserysOwnContextHasEnded(t *testing.T) {
+	starters := map[string]func(context.Context) context.Context{
+		"its own": func(ctx context.Context) context.Context { return ctx },
+		"derived": func(ctx context.Context) context.Context { return context.WithValue(ctx, errA, 1) },
+		"one that is cancelled before": func(ctx context.Context) context.Context {
+			nursery.From(ctx).Cancel(errA)
+			return ctx
+		},
+	}
+	for name, starter := range starters {
+		for how, end := range map[string]func(context.Context) error{"nil": succeeds, "its error": waits, "its cause": waitsForCause} {
+			t.Run(name+", heeded with "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+						time.AfterFunc(time.Second, func() { n.Cancel(errA) })
+						v, err := nursery.Start(starter(ctx), n, func(ctx context.Context, ready func(int)) error {
+							time.Sleep(2 * time.Second)
+							ready(7)
+							return end(ctx)
+						})
+						if c := cancelled(t, err); v != 0 || c.By != "Cancel" || c.Unwrap() != errA {
+							t.Errorf("got %d, %v, want 0 and the cancellation", v, err)
+						}
+						return err
+					})
+					if err != nil {
+						t.Errorf("got %v from the join, want nil", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // N12
 func TestStartOnAClosedNursery(t *testing.T) {
 	var closed *nursery.Nursery
@@ -309,5 +346,75 @@ func TestAHelperCanBeStarted(t *testing.T) {
 		if err != nil || time.Since(began) != 2*time.Second {
 			t.Errorf("got %v after %v, want nil after 2s", err, time.Since(began))
 		}
+	})
+}
+
+// N3, N12: whose failure it is has been settled when the task has failed, and
+// no ready that comes at the last moment loses it.
+func TestReadyWhileTheTaskFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late func(int)
+		_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+			p := raisedPanic(t, func() {
+				v, err := nursery.Start(ctx, n, func(_ context.Context, ready func(int)) error { late = ready; panic(errA) })
+				t.Errorf("got %d, %v, want the panic", v, err)
+			})
+			if p.Value != errA || ctx.Err() != nil {
+				t.Errorf("got %v, context %v, want %v and nil", p.Value, ctx.Err(), errA)
+			}
+			return nil
+		}, nursery.Observe(func(context.Context, nursery.Report) { late(1) }))
+	})
+}
+
+// N12: a task that is ready has been ready, though it ends at once and though
+// its starter's context ends at that moment.
+func TestReadyAtTheLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			for range 2000 {
+				outer, cancel := context.WithCancelCause(context.Background())
+				var inner context.Context
+				release := make(chan struct{})
+				v, err := nursery.Start(outer, n, func(ctx context.Context, ready func(int)) error {
+					inner = ctx
+					go cancel(errGone)
+					ready(7)
+					select {
+					case <-release:
+					case <-ctx.Done():
+					}
+					return ctx.Err()
+				})
+				synctest.Wait()
+				if err == nil && (v != 7 || inner.Err() != nil) || err != nil && err != errGone {
+					t.Errorf("got %d, %v and a task that ended with %v", v, err, context.Cause(inner))
+				}
+				close(release)
+				v, err = nursery.Start(t.Context(), n, func(_ context.Context, ready func(int)) error { ready(8); return nil })
+				if v != 8 || err != nil {
+					t.Errorf("got %d, %v from a task that was ready and ended, want 8, nil", v, err)
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// N12: a starter's context that lives on keeps nothing of who it has started.
+func TestAStartersContextLetsGo(t *testing.T) {
+	outer, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		v, err := nursery.Start(outer, n, func(_ context.Context, ready func(*[1 << 16]byte)) error { ready(new([1 << 16]byte)); return nil })
+		kept := weak.Make(v)
+		for range 100 { // the task may still be on its way out
+			if runtime.GC(); kept.Value() == nil {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Errorf("got %v, and the value is still held", err)
+		return nil
 	})
 }

@@ -20,6 +20,9 @@ import (
 // may return before its time. Tasks that helpers start are ordinary ones unless
 // they are helpers as well.
 //
+// Who waits in the body, or in a task that is no helper, for one that waits to
+// be dismissed ([Task.Wait] of [Async] with this option) waits for ever.
+//
 // Of a drain helpers are told by [Draining], but who is told there is only
 // asked to finish: for a helper that is to wait. A helper does not count
 // against a [Limit] and has no deadline. It costs an allocation, and the first
@@ -51,7 +54,7 @@ func (t *task) help() error {
 	t.notice(s)
 	if t.solo == nil {
 		fn := t.fn
-		t.note().code = codeOf(fn)
+		t.stands(fn)
 		t.fn = func(context.Context) error { return fn(ctx) }
 	}
 	t.launch()
@@ -118,11 +121,28 @@ func (n *Nursery) dismissHelpers() {
 	cancel(c)
 }
 
+// dismissal returns how the helpers were dismissed, or nil.
+func (n *Nursery) dismissal() *Cancelled {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rarely().helpers.dismissed
+}
+
+// releaseHelpers ends the helpers' context when n has closed. If they had all
+// ended before their time nobody has dismissed them, and whatever they hung on
+// their context still waits.
+func (n *Nursery) releaseHelpers() {
+	n.mu.Lock()
+	cancel := n.rarely().helpers.cancel
+	n.mu.Unlock()
+	if cancel != nil {
+		cancel(closedCause)
+	}
+}
+
 // siftHelper strips from what a helper returned the echoes of its dismissal.
 func (n *Nursery) siftHelper(err error) error {
-	n.mu.Lock()
-	c := n.rare.Load().helpers.dismissed
-	n.mu.Unlock()
+	c := n.dismissal()
 	if c == nil {
 		return err
 	}

@@ -191,7 +191,6 @@ func TestHelpersDoNotCountAgainstTheLimit(t *testing.T) {
 // ordinary tasks end.
 func TestHelpersComeAndGoUnderRace(t *testing.T) {
 	for range 2000 {
-		joined := false
 		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
 			for range 3 {
 				n.Go(func(context.Context) error {
@@ -205,9 +204,46 @@ func TestHelpersComeAndGoUnderRace(t *testing.T) {
 			}
 			return nil
 		})
-		joined = true
-		if err != nil || !joined {
+		if err != nil {
 			t.Fatalf("got %v", err)
 		}
 	}
+}
+
+// N13, N16
+func TestAHandleOfAHelperThatWasDismissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heeds, completes *nursery.Task[int]
+		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			heeds = nursery.Async(n, func(ctx context.Context) (int, error) { return 7, waits(ctx) }, nursery.Helper())
+			completes = nursery.Async(n, func(ctx context.Context) (int, error) { return 7, ignores(ctx) }, nursery.Helper())
+			return nil
+		})
+		v, told := heeds.Wait(t.Context())
+		if c := cancelled(t, told); err != nil || v != 0 || c.By != "the end of the tasks it helped" {
+			t.Errorf("got %v, then %d, %v, want the dismissal", err, v, told)
+		}
+		if v, err := completes.Wait(t.Context()); v != 7 || err != nil {
+			t.Errorf("got %d, %v of the one that had a result, want 7, nil", v, err)
+		}
+	})
+}
+
+// N8, N16: the context ends with the nursery where no helper is left to be
+// dismissed, so that what hangs on it does.
+func TestTheContextOfHelpersThatEndedEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left context.Context
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(func(ctx context.Context) error { left = ctx; return nil }, nursery.Helper())
+			synctest.Wait()
+			if left.Err() != nil {
+				t.Errorf("got %v while the body runs, want nil", left.Err())
+			}
+			return nil
+		})
+		if c := cancelled(t, context.Cause(left)); !errors.Is(c, nursery.ErrClosed) {
+			t.Errorf("got cause %v, want %v", c, nursery.ErrClosed)
+		}
+	})
 }

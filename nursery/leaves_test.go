@@ -1,6 +1,7 @@
 package nursery_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -156,6 +157,27 @@ func TestTreesOfAHundredThousandLevels(t *testing.T) {
 			match, rest := nursery.Split(tt.err, func(leaf error) bool { return leaf != errA })
 			if got := count(match) + count(rest); got != tt.leaves {
 				t.Errorf("got %d leaves after Split, want %d", got, tt.leaves)
+			}
+		})
+	}
+}
+
+// M2, N3: what a task returns in bad faith ends the task and not the process.
+func TestATaskMayReturnATreeThatHoldsItself(t *testing.T) {
+	trees := cycles()
+	for _, name := range []string{"a chain that bites its tail", "branches", "a multi-error", "a longer way round"} { // the others take seconds
+		bad := trees[name]
+		t.Run(name, func(t *testing.T) {
+			for _, opts := range [][]nursery.Option{{quiet()}, {nursery.Isolate(), quiet()}} {
+				_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+					n.Go(failing(bad))
+					if _, err := nursery.Async(n, func(context.Context) (int, error) { return 0, bad }).Wait(context.Background()); err == nil {
+						t.Error("got nil from Wait")
+					}
+					n.Cancel(errB)
+					n.Go(failing(bad))
+					return nil
+				}, opts...)
 			}
 		})
 	}

@@ -70,7 +70,7 @@ func (b *batch[T, R]) run(ctx context.Context, limit int) error {
 	count := len(b.items)
 	workers := min(limit, count, live-1)
 	// Items are numbered as tasks are, and tasks that they start come after.
-	b.n.state.Store(uint64(min(count, math.MaxUint32))*spawned + uint64(workers) + 1)
+	b.n.state.Store(min(uint64(count), math.MaxUint32)*spawned + uint64(workers) + 1)
 	listed := newTask()
 	listed.n, listed.index = &b.n, 1
 	listed.note().code = codeOf(b.f)
@@ -79,7 +79,7 @@ func (b *batch[T, R]) run(ctx context.Context, limit int) error {
 	for range workers {
 		spawn(&b.t)
 	}
-	err := b.n.Join()
+	err := b.n.join()
 	if err == nil && int(b.done.Load()) < count {
 		return b.n.cancelled.Load()
 	}

@@ -128,7 +128,7 @@ func (s *stream[T, R]) deliver(yield func(R, error) bool) {
 		}
 	}
 	ended = true
-	err := s.n.Join()
+	err := s.n.join()
 	if err == nil && s.short.Load() {
 		err = s.n.cancelled.Load()
 	}

@@ -29,6 +29,7 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 	body := func(context.Context, *nursery.Nursery) error { t.Error("the body ran"); return nil }
 	task := func(context.Context) error { t.Error("a task ran"); return nil }
 	value := func(context.Context) (int, error) { return 1, nil }
+	var noTask func(context.Context) error
 	begins := func(context.Context, func(int)) error { t.Error("a task ran"); return nil }
 	number := func(context.Context) (int, error) { return 1, nil }
 	item := func(_ context.Context, i int) (int, error) { t.Error("an item was worked on"); return i, nil }
@@ -79,6 +80,9 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Async without a function", func() { nursery.Async[int](open(), nil) }, "nursery: Async: nil function"},
 		{"Async on a nursery never opened", func() { nursery.Async(new(nursery.Nursery), value) }, "nursery: Async on a nursery that was never opened"},
 		{"Wait without a context", func() { nursery.Async(open(), number).Wait(nobody) }, "nursery: Task.Wait: nil context"},
+		{"Wait of a task that is none", func() { new(nursery.Task[int]).Wait(t.Context()) }, "nursery: Task.Wait of a task that Async did not start"},
+		{"Wait on nil", func() { (*nursery.Task[int])(nil).Wait(t.Context()) }, "nursery: Task.Wait of a task that Async did not start"},
+		{"Cancel of a task that is none", func() { new(nursery.Task[int]).Cancel(errA) }, "nursery: Task.Cancel of a task that Async did not start"},
 		{"Start without a context", func() { nursery.Start(nobody, open(), begins) }, "nursery: Start: nil context"},
 		{"Start without a function", func() { nursery.Start[int](t.Context(), open(), nil) }, "nursery: Start: nil function"},
 		{"Start on nil", func() { nursery.Start(t.Context(), none, begins) }, "nursery: Start on a nil nursery"},
@@ -88,10 +92,18 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Attach on a nursery never opened", func() { new(nursery.Nursery).Attach("f", task) }, "nursery: Attach on a nursery that was never opened"},
 		{"Len on nil", func() { none.Len() }, "nursery: Len on a nil nursery"},
 		{"Tree on nil", func() { none.Tree() }, "nursery: Tree on a nil nursery"},
+		{"Join in Run", func() {
+			nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error { return n.Join() }, quiet())
+		}, "nursery: panic: nursery: Join of a nursery that was not opened with Open"},
+		{"Join in All", func() {
+			nursery.All(t.Context(), func(ctx context.Context) error { return nursery.From(ctx).Join() }, succeeds)
+		}, "nursery: panic: nursery: Join of a nursery that was not opened with Open"},
 		{"Join on nil", func() { none.Join() }, "nursery: Join on a nil nursery"},
 		{"Limit of zero", func() { nursery.Limit(0) }, "nursery: Limit(0): want at least 1"},
 		{"Limit below zero", func() { nursery.Limit(-3) }, "nursery: Limit(-3): want at least 1"},
 		{"Queue below zero", func() { nursery.Queue(-1) }, "nursery: Queue(-1): want 0 or more"},
+		{"Runs of what is no function", func() { nursery.Runs(7) }, "nursery: Runs: want a function, got int"},
+		{"Runs of a nil function", func() { nursery.Runs(noTask) }, "nursery: Runs: want a function"},
 		{"Observe without a function", func() { nursery.Observe(nil) }, "nursery: Observe: nil function"},
 		{"Echoes without a function", func() { nursery.Echoes(nil) }, "nursery: Echoes: nil function"},
 		{"ParentCause without a function", func() { nursery.ParentCause(nil) }, "nursery: ParentCause: nil function"},

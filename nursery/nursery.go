@@ -37,6 +37,7 @@ type Nursery struct {
 // The parts of state.
 const (
 	live    = 1<<27 - 1 // mask of the number of live tasks
+	byHand  = 1 << 27   // opened with Open, and so to be joined with Join
 	helped  = 1 << 28   // one of them stands for all helpers: see help
 	traced  = 1 << 29   // [Trace] is on
 	built   = 1 << 30   // done and cancelDone are set
@@ -109,6 +110,7 @@ func (n *Nursery) Open(ctx context.Context, opts ...Option) context.Context {
 		panic("nursery: Open of a nursery that was opened before")
 	}
 	n.open(ctx, opts)
+	n.state.Or(byHand)
 	return (*scope)(n)
 }
 
@@ -130,12 +132,21 @@ func (n *Nursery) mustBeOpened(call string) {
 
 // Join waits for all tasks of a nursery opened with [Nursery.Open], closes it
 // and returns, or raises, what [Run] would. It must be called once; another
-// call panics.
+// call panics. So does a call in a nursery that [Run] or another function here
+// opened, for that is what joins it.
 func (n *Nursery) Join() error {
 	n.mustBeOpened("Join")
-	if s := n.state.Load(); s&live == 0 || s&bodyOut != 0 {
+	s := n.state.Load()
+	if s&byHand == 0 {
+		panic("nursery: Join of a nursery that was not opened with Open: the call that opened it joins it when its body returns")
+	}
+	if s&live == 0 || s&bodyOut != 0 {
 		panic("nursery: Join of a nursery that was joined before")
 	}
+	return n.join()
+}
+
+func (n *Nursery) join() error {
 	n.wait()
 	n.close()
 	return n.outcome()
@@ -208,6 +219,7 @@ func (n *Nursery) close() {
 	n.cancel(closedCause)
 	if n.rare.Load() != nil {
 		n.undrain()
+		n.releaseHelpers()
 	}
 }
 

@@ -3,6 +3,7 @@ package nursery
 import (
 	"context"
 	"fmt"
+	"reflect"
 )
 
 // An Option configures a nursery when it is opened. Of options that contradict
@@ -115,7 +116,8 @@ func Observe(f func(ctx context.Context, r Report)) Option {
 // it is cancelled, an error for which is returns true is dropped as
 // [context.Canceled] is. gRPC's status Canceled is the usual case. is sees
 // one link of an error's chain at a time, in any goroutine; it is asked beside
-// those of other Echoes, and a panic in it is logged and counts as false. A
+// those of other Echoes, and a panic in it is logged and counts as false. It
+// must not exit its goroutine, which would lose the error it is asked about. A
 // nil is panics.
 func Echoes(is func(err error) bool) Option {
 	if is == nil {
@@ -191,6 +193,7 @@ type TaskOption struct {
 	name     string
 	critical bool
 	helper   bool
+	code     uintptr
 }
 
 // Name names the task in errors, reports, listings and goroutine profiles,
@@ -198,6 +201,15 @@ type TaskOption struct {
 // "nursery" (if that has a [Title]) and "task". [Nursery.Tree] tells its age
 // and where it was started. All that costs half a microsecond.
 func Name(name string) TaskOption { return TaskOption{name: name} }
+
+// Runs says for [Nursery.Tree] that the task runs f, which is for code that wraps
+// a function it was handed. An f that is no function panics.
+func Runs(f any) TaskOption {
+	if v := reflect.ValueOf(f); v.Kind() != reflect.Func || v.IsNil() {
+		panic(fmt.Sprintf("nursery: Runs: want a function, got %T", f))
+	}
+	return TaskOption{code: codeOf(f)}
+}
 
 // Critical makes the task's failure cancel the nursery even under [Isolate],
 // or go to the nursery's [OnCritical] function where there is one.

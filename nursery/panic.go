@@ -57,14 +57,19 @@ func isAbort(err error) bool {
 	return reflect.TypeOf(err) == reflect.TypeOf(ErrClosed) && err.Error() == "net/http: abort Handler"
 }
 
-// holdsCaught reports whether a panic that a nursery caught is in the chain of
-// a leaf.
-func holdsCaught(leaf error) bool {
+// isCaught reports whether err is a panic that a nursery caught.
+func isCaught(err error) bool {
+	p, ok := err.(*PanicError)
+	return ok && p.caught()
+}
+
+// holds reports whether a link in the chain of a leaf is one of those.
+func holds(leaf error, those func(link error) bool) bool {
 	for range maxChain {
 		if leaf == nil {
 			return false
 		}
-		if p, ok := leaf.(*PanicError); ok && p.caught() {
+		if those(leaf) {
 			return true
 		}
 		leaf, _ = below(leaf)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,4 +255,24 @@ func TestParentCauseMayUseTheNursery(t *testing.T) {
 	if err != nil {
 		t.Errorf("got %v, want nil: the nursery was cancelled before its parent", err)
 	}
+}
+
+// N2, N5: a function that exits takes a goroutine away, but not the
+// cancellation that the others wait for.
+func TestAParentCauseThatExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancelCause(t.Context())
+		err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(func(ctx context.Context) error {
+				done := ctx.Done()
+				cancel(errGone) // and who follows the parent calls the function
+				<-done
+				return ctx.Err()
+			})
+			return nil
+		}, nursery.ParentCause(func(error) error { runtime.Goexit(); return nil }))
+		if err != errGone {
+			t.Errorf("got %v, want %v", err, errGone)
+		}
+	})
 }

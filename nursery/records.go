@@ -133,17 +133,48 @@ func newTask() *task {
 	records.mu.Lock()
 	defer records.mu.Unlock()
 	if len(records.all) == cap(records.all) {
-		records.all = slices.DeleteFunc(records.all, func(r weak.Pointer[task]) bool { return r.Value() == nil })
+		forgetCollected()
 	}
 	records.all = append(records.all, r)
 	return t
 }
 
-// allRecords returns the records that exist.
-func allRecords() []weak.Pointer[task] {
+// allRecords calls f for each record that exists.
+func allRecords(f func(*task)) {
 	records.mu.Lock()
-	defer records.mu.Unlock()
-	return slices.Clone(records.all)
+	all := slices.Clone(records.all)
+	records.mu.Unlock()
+	gone := 0
+	for _, r := range all {
+		if t := r.Value(); t != nil {
+			f(t)
+		} else {
+			gone++
+		}
+	}
+	if gone > len(all)/2 { // as after a rush, which every listing would pay for
+		records.mu.Lock()
+		defer records.mu.Unlock()
+		forgetCollected()
+	}
+}
+
+// forgetCollected forgets the records that have been collected. It leaves room
+// for as many as there are, for it is called when that is used up and may have
+// found few to forget, but not for much more. The caller holds records.mu.
+func forgetCollected() {
+	all := slices.DeleteFunc(records.all, func(r weak.Pointer[task]) bool { return r.Value() == nil })
+	if room := 2*len(all) + 64; cap(all) < room || cap(all) > 4*room {
+		all = append(make([]weak.Pointer[task], 0, room), all...)
+	}
+	records.all = all
+}
+
+// stands notes that t runs f, in some wrapping, unless [Runs] has said otherwise.
+func (t *task) stands(f any) {
+	if about := t.note(); about.code == 0 {
+		about.code = codeOf(f)
+	}
 }
 
 // notice notes when and where t, which made the state s, was started, if it has

@@ -32,9 +32,11 @@ func (r Report) LogAttrs() []slog.Attr {
 }
 
 // reportNews reports what of f has not been: a panic that a nursery further
-// down caught was reported there, but what travels in it was not. The parent's
-// end and net/http's abort are no news.
+// down caught was reported there, but what travels in it was not. What the
+// handle of a task told, the parent's end and net/http's abort are no news.
 func (n *Nursery) reportNews(f *failure) { n.reportAs(f, f.fresh) }
+
+func (n *Nursery) hasReported(link error) bool { return isCaught(link) || n.hasTold(link) }
 
 func (n *Nursery) reportAs(f *failure, fresh bool) {
 	news := f.Failure
@@ -43,8 +45,8 @@ func (n *Nursery) reportAs(f *failure, fresh bool) {
 		if f.Index < 0 || f.panicked && !isPanic {
 			return
 		}
-		news.Err = Filter(f.Err, func(leaf error) bool { return !holdsCaught(leaf) })
-		if news.Err == nil {
+		p := pruner{known: n.hasTold, keep: func(leaf error) bool { return !holds(leaf, n.hasReported) }}
+		if news.Err = p.prune(f.Err); news.Err == nil {
 			return
 		}
 	}

@@ -157,7 +157,7 @@ func (s *service) spent() bool {
 // what holds a panic that was, so that it is told here.
 func (s *service) escalate(ctx context.Context, last error) error {
 	err := s.gaveUp(last, nil)
-	if holdsCaught(err) {
+	if holds(err, isCaught) {
 		nurseryFor(ctx).report(Failure{Err: err, Task: s.Name})
 	}
 	return err

@@ -53,42 +53,58 @@ func (s *solo) stop(who string, reason error) {
 func (s *solo) takes(f *failure) bool {
 	s.mu.Lock()
 	stopped, pending := s.stopped, s.pending
+	s.ended = true // a ready that comes now cannot take back whose failure it is
 	s.mu.Unlock()
-	real, why := s.sift(f.Err, stopped)
+	s.end = *f // should a function of an option exit below, which is no success
+	real, why, cut := s.sift(f, stopped)
 	f.Err = real
 	s.end = *f
-	switch {
-	case real == nil:
-		s.end.Err = why
-	case !pending:
+	if pending {
+		if f.fresh { // its starter will be handed it, but perhaps much later
+			s.n.reportNews(f)
+		}
+	} else if real != nil {
 		s.end.Err = &told{err: real, n: s.n}
 	}
-	if pending && f.fresh { // its starter will be handed it, but perhaps much later
-		s.n.reportNews(f)
+	if real == nil {
+		s.end.Err = why
+	}
+	if cut && !pending {
+		s.n.fileCut()
 	}
 	return !pending && real != nil
 }
 
 // sift strips the echoes of a cancellation of the task alone, or with all, from
-// err. If nothing is left it returns the cancellation.
-func (s *solo) sift(err error, stopped *Cancelled) (real, why error) {
+// f. If nothing is left it returns the cancellation. It also tells whether the
+// end of the nursery's parent cut the task short.
+func (s *solo) sift(f *failure, stopped *Cancelled) (real, why error, cut bool) {
+	err := f.Err
+	if !f.mayEcho() {
+		return err, nil, false
+	}
 	if stopped != nil {
 		if real, _ = s.n.siftBy(err, stopped); real == nil {
-			return nil, stopped
+			return nil, stopped, false
 		}
 		err = real
 	}
-	if c := s.n.ended(); c != nil {
-		if real, _ = s.n.siftBy(err, c); real == nil {
-			return nil, c
-		}
+	if err == nil { // siftHelper has left nothing
+		return nil, s.n.dismissal(), false
 	}
-	return err, nil
+	c := s.n.ended()
+	if c == nil {
+		return err, nil, false
+	}
+	if real, cut = s.n.siftBy(err, c); real == nil {
+		why = c
+	}
+	return real, why, cut
 }
 
 // drop is told that the task will never run.
 func (s *solo) drop() {
-	s.end.Err = ErrDropped
+	s.end.Err = &told{err: ErrDropped, n: s.n}
 	s.finish()
 }
 
@@ -101,8 +117,9 @@ func (s *solo) finish() {
 	close(s.over)
 }
 
-// told is the failure of a task as its handle tells it. In the nursery of the
-// task, where it has been filed, it is no failure of whoever returns it.
+// told is the failure of a task, or its having been dropped, as its handle tells
+// it. In the nursery of the task, which knows, it is no failure of whoever
+// returns it.
 type told struct {
 	err error
 	n   *Nursery
@@ -111,9 +128,12 @@ type told struct {
 func (t *told) Error() string { return text(t.err) }
 func (t *told) Unwrap() error { return t.err }
 
-// hasTold reports whether err is a failure of a task of n that was told by its
-// handle, and so has been filed before.
+// hasTold reports whether err is what the handle of a task of n told, and so
+// has been filed, or reported, before. What [Filter] leaves of it is no other.
 func (n *Nursery) hasTold(err error) bool {
+	if p, ok := err.(*pruned); ok {
+		err = p.link
+	}
 	t, ok := err.(*told)
 	return ok && t != nil && t.n == n
 }

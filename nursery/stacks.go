@@ -8,9 +8,10 @@ import (
 )
 
 // AddStacks fills in the Stack of the named tasks of the tree, wherever their
-// goroutines are now: of those that have ended it stays empty. Tasks of one name
-// in nurseries of one title cannot be told apart, and each is given the stacks
-// of all. It takes a profile of all goroutines of the process, which stops
+// goroutines are now: of those that have ended it stays empty, and of what was
+// attached (see [Nursery.Attach]), for it runs in a goroutine that is not ours
+// to label. Tasks of one name in nurseries of one title cannot be told apart,
+// and each is given the stacks of all. It takes a profile of all goroutines of the process, which stops
 // them for some milliseconds, so it is for reports on what is stuck.
 func (t *Tree) AddStacks() {
 	var profile bytes.Buffer
@@ -40,6 +41,9 @@ func stacksByLabel(profile string) map[labelKey]string {
 		key, ok := keyOf(labels)
 		if !ok {
 			continue
+		}
+		if stacks[key] != "" { // of another goroutine
+			stacks[key] += "\n"
 		}
 		for frame := range strings.Lines(frames) {
 			stacks[key] += readable(frame)

@@ -47,8 +47,16 @@ func Start[T any](ctx context.Context, n *Nursery, f func(ctx context.Context, r
 	h := &beginning[T]{ready: make(chan struct{})}
 	h.solo.pending = true
 	t := n.newSolo(&h.solo, opts)
-	t.note().code, t.unlimited = codeOf(f), true
-	t.fn = func(context.Context) error { return f(h.solo.ctx, func(v T) { h.say(t, v) }) }
+	t.stands(f)
+	t.unlimited = true
+	t.fn = func(context.Context) error {
+		return f(h.solo.ctx, func(v T) {
+			if ctx.Err() != nil { // n's own is not followed: see begins
+				h.solo.giveUp(ctx)
+			}
+			h.say(t, v)
+		})
+	}
 	if ctx.Err() != nil { // then f is to see that from the start
 		h.solo.giveUp(ctx)
 	}
@@ -128,7 +136,7 @@ func (s *solo) failed(ctx context.Context) error {
 		panic(err)
 	}
 	if stopped != nil {
-		if err == nil || err == error(stopped) {
+		if err == nil || err == error(stopped) || err == error(s.n.cancelled.Load()) {
 			return context.Cause(ctx)
 		}
 		return errors.Join(context.Cause(ctx), err)

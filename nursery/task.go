@@ -91,6 +91,9 @@ func (t *task) apply(o TaskOption) {
 	if o.name != "" {
 		t.note().name = o.name
 	}
+	if o.code != 0 {
+		t.note().code = o.code
+	}
 	t.critical = t.critical || o.critical
 	t.helper = t.helper || o.helper
 }
@@ -117,13 +120,17 @@ func (t *task) run() {
 // called by a task, by its deferred functions or by an observer; whoever is
 // next then gets a new one.
 func (t *task) runOn() {
-	next := t
+	next, labelled := t, t.name() != ""
 	defer func() {
-		if next != nil {
-			spawn(next)
+		if next == nil {
+			return
 		}
+		if labelled { // or it would inherit the labels of the one that exited
+			next.label()
+		}
+		spawn(next)
 	}()
-	for labelled := t.name() != ""; ; {
+	for {
 		next.step(&next)
 		if next == nil {
 			return

@@ -60,11 +60,7 @@ func (n *Nursery) Tree() Tree {
 		funcs:    make(map[uintptr]string),
 		places:   make(map[[depth]uintptr]string),
 	}
-	for _, r := range allRecords() {
-		if t := r.Value(); t != nil {
-			l.add(t)
-		}
-	}
+	allRecords(l.add)
 	return l.branches[n].tree()
 }
 

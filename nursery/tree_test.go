@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,6 +136,24 @@ func TestWhatTheTreeSaysOfATask(t *testing.T) {
 }
 
 // N18
+func TestAWrapperSaysWhatItRuns(t *testing.T) {
+	wrapped := func(ctx context.Context) error { return slumbers(ctx) }
+	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		runs := nursery.Runs(slumbers)
+		n.Go(wrapped, runs)
+		n.Go(wrapped, runs, nursery.Helper())
+		_ = nursery.Async(n, func(ctx context.Context) (int, error) { return 0, wrapped(ctx) }, runs)
+		for _, task := range n.Tree().Tasks {
+			if want := "github.com/creche-go/creche/nursery_test.slumbers"; task.Func != want {
+				t.Errorf("got %s of task %d, want %s", task.Func, task.Index, want)
+			}
+		}
+		n.Cancel(nil)
+		return nil
+	})
+}
+
+// N18
 func TestOtherCallsShowInTheTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		item := func(ctx context.Context, _ int) (int, error) { return 0, waits(ctx) }
@@ -164,27 +183,37 @@ func TestOtherCallsShowInTheTree(t *testing.T) {
 // N18: who lists delays nobody, and nobody who ends disturbs who lists.
 func TestTheTreeUnderRace(t *testing.T) {
 	stop := make(chan struct{})
-	done := make(chan struct{})
-	var top *nursery.Nursery
-	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-		top = n
-		go func() {
-			defer close(done)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					for _, task := range top.Tree().Tasks {
-						if task.Func == "" || task.State == "" || task.Index == 0 {
-							t.Errorf("got %+v", task)
-						}
+	var listing sync.WaitGroup
+	lists := func(n *nursery.Nursery) {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				for _, task := range n.Tree().Tasks {
+					if task.Func == "" || task.State == "" || task.Index == 0 {
+						t.Errorf("got %+v", task)
 					}
 				}
 			}
+		}
+	}
+	_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		for range 2 { // who list do not disturb each other either
+			listing.Go(func() { lists(n) })
+		}
+		for range 100 {
+			n.Go(waits)
+		}
+		var busy sync.WaitGroup
+		defer func() {
+			busy.Wait()
+			n.Cancel(nil)
 		}()
 		for range 8 {
+			busy.Add(1)
 			n.Go(func(ctx context.Context) error {
+				defer busy.Done()
 				for range 300 {
 					n.Go(succeeds, nursery.Name("named"))
 					n.Go(succeeds)
@@ -199,7 +228,7 @@ func TestTheTreeUnderRace(t *testing.T) {
 		return nil
 	})
 	close(stop)
-	<-done
+	listing.Wait()
 }
 
 // N18
@@ -240,16 +269,42 @@ func TestNamesShowInProfiles(t *testing.T) {
 	})
 	close(escaped)
 
-	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
-		n.Go(succeeds, nursery.Name("before"))
-		n.Go(func(context.Context) error { // on the same goroutine
-			if got := labels(); strings.Contains(got, "before") {
-				t.Errorf("got labels %s of a task that has ended", got)
-			}
+	for _, ends := range []func(context.Context) error{succeeds, exiting} {
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			queued := make(chan struct{})
+			n.Go(func(ctx context.Context) error { <-queued; return ends(ctx) }, nursery.Name("before"))
+			n.Go(func(context.Context) error { // on the same goroutine, or one that it started
+				if got := labels(); strings.Contains(got, "before") {
+					t.Errorf("got labels %s of a task that has ended", got)
+				}
+				return nil
+			})
+			close(queued)
 			return nil
-		})
+		}, nursery.Limit(1), nursery.Isolate(), quiet())
+	}
+}
+
+// N18: the figure in the doc comment, with much to spare for a busy machine.
+func TestTenThousandTasksAreListedInMilliseconds(t *testing.T) {
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		for range 10_000 {
+			n.Go(ignores)
+		}
+		least := time.Hour
+		for range 10 {
+			began := time.Now()
+			if got := len(n.Tree().Tasks); got != 10_000 {
+				t.Errorf("got %d tasks", got)
+			}
+			least = min(least, time.Since(began))
+		}
+		if least > 250*time.Millisecond {
+			t.Errorf("got %v for a listing, want some milliseconds", least)
+		}
+		n.Cancel(nil)
 		return nil
-	}, nursery.Limit(1))
+	})
 }
 
 // N18

@@ -3,11 +3,10 @@ package websocket
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	coder "github.com/coder/websocket"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -17,16 +16,23 @@ import (
 // or return an error, and Go panics. All methods may be called from any
 // goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
 //
-// An idle connection has three goroutines: the caller's of Serve, one that
-// reads and one that watches for the end. A fourth writes, while there is
-// something to write.
+// An idle connection has two goroutines, that of the function and one that
+// reads. Another writes while there is something to write, and one closes the
+// connection. What watches over all connections of an application is one more.
 type Conn struct {
-	ws     *coder.Conn
-	socket *socket
-	opts   Options
-	in     *inbox
-	pace   pace // of the peer's messages
-	out    *outbox
+	socket   socket
+	wire     wire     // what comes through it
+	message  incoming // the reader's alone
+	protocol string   // the subprotocol
+	opts     Options
+	in       inbox
+	pace     pace // of the peer's messages
+	out      outbox
+
+	rules   rules // nil outside any middleware
+	crowd   *crowd
+	sweeper *sweeper // of the crowd
+	pulse   pulse
 
 	nursery  *nursery.Nursery
 	ctx      context.Context
@@ -34,26 +40,37 @@ type Conn struct {
 	silent   chan struct{} // closed when nothing more comes from the peer
 
 	receiving atomic.Bool
-	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
-	left      atomic.Pointer[CloseError] // how the peer left
-	closed    atomic.Pointer[CloseError] // what Close was called with
+	asked     atomic.Pointer[chan struct{}] // closed by a Receive that finds nothing; see answerFirst
+	garbled   atomic.Bool                   // the peer's frames cannot be told apart any more
+	answered  atomic.Bool                   // the peer has sent a close frame
+	ending    atomic.Bool                   // end has begun
+	left      atomic.Pointer[CloseError]    // how the peer left
+	closed    atomic.Pointer[CloseError]    // what Close was called with
 
 	mu    sync.Mutex // guards what follows; never held across a wait
-	rooms map[Room]struct{}
-	gone  bool // joins no room any more
+	rooms []Room     // few, mostly one
+	gone  bool       // joins no room any more
 }
 
-func newConn(ws *coder.Conn, s *socket, o Options) *Conn {
-	c := &Conn{ws: ws, socket: s, opts: o, in: newInbox(o.Inbox), silent: make(chan struct{})}
+func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
+	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o, silent: make(chan struct{})}
+	c.wire.conn, c.wire.early = c, early
 	c.pace.perSecond = o.MessagesPerSecond
-	c.out = &outbox{socket: s, max: o.Queue, done: make(chan struct{})}
-	s.out = c.out
+	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
+	c.in.open(o.Inbox)
+	c.out.open(conn, o.Queue)
 	return c
+}
+
+// join makes c one of d.
+func (c *Conn) join(d *crowd) {
+	c.crowd, c.sweeper, c.draining = d, &d.sweeper, d.sweeper.draining
+	d.enter()
 }
 
 // open makes n the nursery of the connection.
 func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
-	c.ctx, c.nursery, c.draining = ctx, n, nursery.Draining(ctx)
+	c.ctx, c.nursery = ctx, n
 	c.out.start = func() error { return n.TryGo(c.out.transmit) }
 	c.out.failed = c.unreachable
 }
@@ -68,6 +85,7 @@ func (c *Conn) Go(task func(ctx context.Context) error, opts ...nursery.TaskOpti
 	if task == nil {
 		panic("websocket: Conn.Go: nil task")
 	}
+	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
 	c.nursery.Go(func(ctx context.Context) error { return failure(task(ctx)) }, opts...)
 }
 
@@ -86,7 +104,7 @@ func failure(err error) error {
 func (c *Conn) Context() context.Context { return c.ctx }
 
 // Subprotocol returns the subprotocol that was agreed on, or "".
-func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
+func (c *Conn) Subprotocol() string { return c.protocol }
 
 // Close ends the connection in good order with code and reason: the context is
 // cancelled, what is queued is written, and then the close frame. A code that

@@ -10,46 +10,52 @@ import (
 	"github.com/creche-go/creche/nursery"
 )
 
-// keep is the task that sees a connection to its end: it gives f its last word
-// when the server drains and, once the context has ended, closes the
-// connection within the close timeout, whatever f does.
-func (c *Conn) keep(ctx context.Context) error {
-	defer c.socket.abort()
-	c.live(ctx)
+// end closes the connection once its context has ended, within the close
+// timeout, whatever the connection's function does. It is a task, or the end of
+// the reader if that was first.
+func (c *Conn) end(ctx context.Context) error {
+	if !c.ending.CompareAndSwap(false, true) {
+		return nil
+	}
 	c.leaveRooms()
+	c.sweeper.forget(c)
+	how := vanished
+	defer func() { // should a rule's translation panic, too
+		c.socket.abort()
+		c.crowd.leave(ctx, how, isClosed(c.draining))
+	}()
+	how = c.sayGoodbye(ctx)
+	return nil
+}
+
+// sayGoodbye exchanges close frames with the peer, if it can.
+func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 	timeout := time.NewTimer(c.opts.CloseTimeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
 	if end.abort {
 		c.socket.abort()
 		c.out.fail()
-		return nil
+		return vanished
 	}
-	c.out.finish(end.frame, end.drop)
-	if !before(timeout, c.out.done) || c.out.isBroken() {
-		return nil
+	done := c.out.finish(end.frame, end.drop)
+	switch {
+	case !before(timeout, done):
+		return stalled
+	case c.out.isBroken():
+		return vanished
 	}
 	if c.garbled.Load() {
 		c.socket.closeWrite()
 	}
-	if before(timeout, c.silent) {
-		c.socket.end()
+	if !before(timeout, c.silent) {
+		return silent
 	}
-	return nil
-}
-
-// live returns when the connection is to end.
-func (c *Conn) live(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-c.draining:
+	c.socket.end()
+	if c.answered.Load() {
+		return answered
 	}
-	lastWord := time.NewTimer(c.opts.LastWord)
-	defer lastWord.Stop()
-	if !before(lastWord, ctx.Done()) {
-		c.nursery.Cancel(creche.ErrShutdown)
-	}
+	return vanished
 }
 
 // before waits until done is closed, and returns false if the timer was first.
@@ -58,6 +64,15 @@ func before(t *time.Timer, done <-chan struct{}) bool {
 	case <-done:
 		return true
 	case <-t.C:
+		return false
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
 		return false
 	}
 }
@@ -75,8 +90,7 @@ func (c *Conn) decide(ctx context.Context) ending {
 	cause := context.Cause(ctx)
 	reason := errors.Unwrap(cause)
 	if left := c.left.Load(); left != nil && reason == error(left) {
-		// The peer reads nothing more: what is queued is for nobody.
-		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason), drop: true}
+		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason)}
 	}
 	switch {
 	case reason == http.ErrAbortHandler:
@@ -105,12 +119,10 @@ func (c *Conn) cancelled(cause, reason error) (Code, string) {
 	case errors.Is(reason, creche.ErrShutdown):
 		return GoingAway, ""
 	case reason == errReturned, reason == context.Canceled && !parentEnded(cause):
-		select {
-		case <-c.draining:
+		if isClosed(c.draining) {
 			return GoingAway, ""
-		default:
-			return NormalClosure, ""
 		}
+		return NormalClosure, ""
 	case parentEnded(cause): // for a reason that is told where it arose
 		return InternalError, ""
 	}

@@ -64,6 +64,13 @@ var (
 	ErrTooMany error = &CloseError{Code: PolicyViolation, Reason: "too many messages"}
 	// ErrNotText: a text message, or the reason of a close, was not UTF-8.
 	ErrNotText error = &CloseError{Code: InvalidPayload, Reason: "not UTF-8"}
+	// ErrHeartbeat: nothing was heard from the peer, not even the answer to a
+	// ping: see [Options.PingEvery]. The close frame, should there be anybody
+	// to read it, has [InternalError].
+	ErrHeartbeat error = &CloseError{Code: Abnormal, Reason: "no answer to a ping"}
+	// ErrUnread: the application has not received for [Options.MaxPause],
+	// though there was something.
+	ErrUnread error = &CloseError{Code: TryAgainLater, Reason: "messages are not read"}
 	// ErrProtocol: the peer broke the protocol.
 	ErrProtocol error = &CloseError{Code: ProtocolError, Reason: "protocol error"}
 )

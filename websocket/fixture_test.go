@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
@@ -22,6 +23,7 @@ import (
 type site struct {
 	*nurserytest.Server
 	above nursery.Nursery
+	join  func() // above, once
 
 	mu       sync.Mutex
 	reported []error
@@ -33,11 +35,12 @@ func serve(t testing.TB, o *websocket.Options, f connFunc, rules ...errorhandler
 	t.Helper()
 	s := new(site)
 	above := s.above.Open(context.Background())
-	t.Cleanup(func() {
+	s.join = sync.OnceFunc(func() {
 		if err := s.above.Join(); err != nil {
 			t.Errorf("above the requests: %v", err)
 		}
 	})
+	t.Cleanup(s.join)
 	app := creche.New(creche.Options{Errors: rules, Observe: s.observe})
 	if err := app.Check(); err != nil {
 		t.Fatal(err)
@@ -49,6 +52,24 @@ func serve(t testing.TB, o *websocket.Options, f connFunc, rules ...errorhandler
 		srv.BaseContext = func(net.Listener) context.Context { return above }
 	}))
 	return s
+}
+
+// inBubbles runs test in a bubble, once with handlers that stay and once with
+// handlers that return.
+func inBubbles(t *testing.T, name string, test func(t *testing.T, o *websocket.Options)) {
+	t.Helper()
+	for _, detach := range []bool{false, true} {
+		mode := map[bool]string{false: " (the handler stays)", true: " (the handler returns)"}[detach]
+		t.Run(name+mode, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, &websocket.Options{Detach: detach}) })
+		})
+	}
+}
+
+// finish returns when no connection is left, whether or not its handler stayed.
+func (s *site) finish() {
+	s.Close()
+	s.join()
 }
 
 func (s *site) observe(_ context.Context, r nursery.Report) {

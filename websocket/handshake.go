@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,17 +13,11 @@ import (
 	coder "github.com/coder/websocket"
 
 	"github.com/creche-go/creche/errorhandlers"
-	"github.com/creche-go/creche/nursery"
 )
 
 // upgrade takes the request's connection over. Until that has happened an
 // error is one to answer by HTTP.
 func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
-	select {
-	case <-nursery.Draining(r.Context()):
-		return nil, refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
-	default:
-	}
 	if cause := context.Cause(r.Context()); cause != nil {
 		return nil, cause
 	}
@@ -53,19 +48,21 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	case err != nil:
 		return nil, h.refusal(err)
 	}
-	ws.SetReadLimit(-1) // the limit is ours, and so is the close frame then
-	return newConn(ws, h.socket, o), nil
+	protocol := ws.Subprotocol()
+	_ = ws.CloseNow() // which closes nothing: frames are ours to read and write
+	return newConn(h.conn, h.early, protocol, o), nil
 }
 
 // handshake is the ResponseWriter that coder's Accept gets. It keeps a refusal
-// back, so that the application's rules answer it, and slips our socket under
-// the connection.
+// back, so that the application's rules answer it, and keeps the connection for
+// us.
 type handshake struct {
 	w      http.ResponseWriter
 	header http.Header
 	status int
-	socket *socket
-	failed error // the take-over did
+	conn   net.Conn
+	early  []byte // what the peer sent before it had the answer
+	failed error  // the take-over did
 }
 
 func (h *handshake) Header() http.Header         { return h.header }
@@ -89,9 +86,16 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.failed = err
 		return nil, nil, err
 	}
-	h.socket = &socket{Conn: conn}
-	return h.socket, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(h.socket, maxControl)), nil
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.conn, h.early = conn, bytes.Clone(early)
+	kept := open{conn}
+	return kept, bufio.NewReadWriter(bufio.NewReader(kept), bufio.NewWriter(kept)), nil
 }
+
+// open is a connection that coder cannot close.
+type open struct{ net.Conn }
+
+func (open) Close() error { return nil }
 
 func hijackable(w http.ResponseWriter) bool {
 	for {

@@ -6,29 +6,20 @@ import "sync"
 // writer, the connection's reader, and one reader at a time.
 type inbox struct {
 	max     Bounds
-	arrived chan struct{} // of capacity 1, as room is: there may be something new
-	room    chan struct{}
+	arrived chan struct{} // of capacity 1: there may be something new
+	room    chan struct{} // of capacity 1: there may be room again; nil until there was none
 
 	mu    sync.Mutex // never held across a wait
 	queue fifo[Message]
 	bytes int
+	total Count
 }
 
-func newInbox(max Bounds) *inbox {
-	return &inbox{max: max, arrived: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+func (b *inbox) open(max Bounds) {
+	b.max, b.arrived = max, make(chan struct{}, 1)
 }
 
-// put waits until there is room for m, or end is closed.
-func (b *inbox) put(m Message, end <-chan struct{}) {
-	for !b.tryPut(m) {
-		select {
-		case <-b.room:
-		case <-end:
-			return
-		}
-	}
-}
-
+// tryPut stores m if there is room for it.
 func (b *inbox) tryPut(m Message) bool {
 	b.mu.Lock()
 	size := len(m.Bytes())
@@ -37,6 +28,9 @@ func (b *inbox) tryPut(m Message) bool {
 	if fits {
 		b.queue.push(m)
 		b.bytes += size
+		b.total.add(1, size)
+	} else if b.room == nil {
+		b.room = make(chan struct{}, 1)
 	}
 	b.mu.Unlock()
 	if fits {
@@ -52,9 +46,10 @@ func (b *inbox) take() (m Message, ok bool) {
 		m = b.queue.pop()
 		b.bytes -= len(m.Bytes())
 	}
+	room := b.room
 	b.mu.Unlock()
 	if ok {
-		signal(b.room)
+		signal(room)
 	}
 	return m, ok
 }

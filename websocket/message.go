@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -18,12 +17,19 @@ type Message struct {
 
 // Opcodes of RFC 6455, section 5.2.
 const (
-	opText   = 1
-	opBinary = 2
-	opClose  = 8
-	opPong   = 10
+	opContinuation = 0
+	opText         = 1
+	opBinary       = 2
+	opClose        = 8
+	opPing         = 9
+	opPong         = 10
+)
 
-	final = 0x80
+// Bits of the first two bytes of a frame.
+const (
+	final    = 0x80
+	reserved = 0x70
+	masked   = 0x80
 )
 
 var emptyText = []byte{final | opText, 0}
@@ -108,34 +114,4 @@ func closeFrame(code Code, reason string) []byte {
 	frame := []byte{final | opClose, byte(2 + len(reason))}
 	frame = binary.BigEndian.AppendUint16(frame, uint16(code.sendable()))
 	return append(frame, reason...)
-}
-
-// readMessage reads a message of at most limit bytes. If there are more it
-// leaves the rest unread and returns [ErrTooBig].
-func readMessage(op byte, payload io.Reader, limit int64) (Message, error) {
-	scratch := scratches.Get().(*[]byte)
-	defer func() {
-		if cap(*scratch) <= maxScratch {
-			scratches.Put(scratch)
-		}
-	}()
-	b := (*scratch)[:0]
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		// coder fills what it is given before it returns, so no more is asked
-		// for than tells that the limit is passed.
-		n, err := payload.Read(b[len(b):min(int64(cap(b)), limit+1)])
-		b = b[:len(b)+n]
-		*scratch = b
-		switch {
-		case int64(len(b)) > limit:
-			return Message{}, ErrTooBig
-		case err == io.EOF:
-			return message(op, b), nil
-		case err != nil:
-			return Message{}, err
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,32 +24,57 @@ import (
 	"github.com/creche-go/creche/websocket"
 )
 
-// W9
+// Of a thousand and more, each that answers is told 1001, and how the others
+// ended is said by number.
+//
+// W2, W9
 func TestAStopTellsAllConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const answering, silent = 1000, 10
-		ln := nurserytest.Listen()
-		stopped, took := stopWith(t, ln, func() []*peer {
-			peers := make([]*peer, answering+silent)
-			for i := range peers {
-				conn, err := ln.Dial(context.Background())
-				if err != nil {
-					t.Fatal(err)
+	const answering, between, inside, silent, stalled = 1000, 20, 15, 10, 5
+	for _, detach := range []bool{false, true} {
+		t.Run(fmt.Sprintf("detached: %v", detach), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln := nurserytest.Listen()
+				stop := stopWith(t, ln, &websocket.Options{Detach: detach}, func() []*peer {
+					peers := make([]*peer, answering+between+inside+silent+stalled)
+					for i := range peers {
+						conn, err := ln.Dial(context.Background())
+						if err != nil {
+							t.Fatal(err)
+						}
+						peers[i] = join(t, conn)
+					}
+					for _, p := range peers[answering : answering+between] {
+						p.write(frame(opText, "the beginning of a message"))
+					}
+					for _, p := range peers[answering+between : answering+between+inside] {
+						p.write(frame(0x80|opText, "a frame that ends too early")[:20])
+					}
+					return peers
+				}, func(peers []*peer) {
+					var wg sync.WaitGroup
+					for _, p := range peers[:answering+between] {
+						wg.Go(func() { p.wantEnd(websocket.GoingAway) })
+					}
+					for _, p := range peers[answering+between : len(peers)-stalled] {
+						wg.Go(func() {
+							p.want(opClose, "\x03\xe9")
+							if _, _, err := p.next(); err == nil {
+								t.Error("got a frame after the close")
+							}
+						})
+					}
+					wg.Wait()
+				})
+				if stop.err != nil || stop.took != 2*time.Second {
+					t.Errorf("Serve returned %v after %v, want nil when the silent ones were aborted after 2s", stop.err, stop.took)
 				}
-				peers[i] = join(t, conn)
-			}
-			return peers
-		}, func(peers []*peer) {
-			var wg sync.WaitGroup
-			for _, p := range peers[:answering] {
-				wg.Go(func() { p.wantEnd(websocket.GoingAway) })
-			}
-			wg.Wait()
+				want := fmt.Sprintf("answered=%d vanished=0 silent=%d stalled=%d\n", answering+between, inside+silent, stalled)
+				if strings.Count(stop.log, "websocket: all connections have ended") != 1 || !strings.Contains(stop.log, want) {
+					t.Errorf("logged %q, want %q once", stop.log, want)
+				}
+			})
 		})
-		if stopped != nil || took != 2*time.Second {
-			t.Errorf("Serve returned %v after %v, want nil when the silent ones were aborted after 2s", stopped, took)
-		}
-	})
+	}
 }
 
 // W9
@@ -57,7 +83,7 @@ func TestAStopOverTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopped, _ := stopWith(t, ln, func() []*peer {
+	stop := stopWith(t, ln, nil, func() []*peer {
 		peers := make([]*peer, 100)
 		for i := range peers {
 			conn, err := net.Dial("tcp", ln.Addr().String())
@@ -76,30 +102,35 @@ func TestAStopOverTCP(t *testing.T) {
 		}
 		wg.Wait()
 	})
-	if stopped != nil {
-		t.Errorf("Serve returned %v, want nil", stopped)
+	if stop.err != nil {
+		t.Errorf("Serve returned %v, want nil", stop.err)
 	}
 }
 
+// stopped is how a stop went.
+type stopped struct {
+	err  error // what Serve returned
+	took time.Duration
+	log  string
+}
+
 // stopWith has an App serve echo on ln, stops it once connect has returned and
-// calls during meanwhile. It returns what Serve returned, and how long after.
-func stopWith(t *testing.T, ln net.Listener, connect func() []*peer, during func([]*peer)) (stopped error, took time.Duration) {
+// calls during meanwhile.
+func stopWith(t *testing.T, ln net.Listener, o *websocket.Options, connect func() []*peer, during func([]*peer)) stopped {
 	t.Helper()
-	app := creche.New(creche.Options{IgnoreSignals: true, Logger: slog.New(slog.DiscardHandler)})
+	var log strings.Builder
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, nil, echo)
+		return websocket.Serve(w, r, o, echo)
 	}))
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		stopped = app.Serve(context.Background(), ln, h)
-	}()
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(context.Background(), ln, h) }()
 	peers := connect()
 	began := time.Now()
 	app.Stop(nil)
 	during(peers)
-	<-served
-	return stopped, time.Since(began)
+	err := <-served
+	return stopped{err, time.Since(began), log.String()}
 }
 
 // On a real network closing a socket with something unread destroys what was

@@ -42,6 +42,28 @@ type Options struct {
 	// socket; 0 means 256 messages and 1 MiB.
 	Queue Bounds
 
+	// PingEvery is how long nothing may come from the peer until it is sent a
+	// ping, and PongWithin how long after that until it is taken for dead: then
+	// the connection ends with [ErrHeartbeat]. Whatever the peer sends is a sign
+	// of life, a single byte of a frame too. 0 means 30 seconds and 10 seconds,
+	// and a negative PingEvery that there is no heartbeat.
+	//
+	// While the inbox is full nothing is read, and silence says nothing. The
+	// pings go on; on a socket that the peer has closed or reset, by the second
+	// one at the latest, writing fails, and the connection ends as that of a
+	// peer that vanished, once the application has had CloseTimeout to read how
+	// it closed.
+	PingEvery, PongWithin time.Duration
+	// MaxPause is how long the inbox may be full without the application
+	// receiving anything. Then the connection ends with [ErrUnread]: a peer that
+	// vanished silently in such a pause would not be noticed otherwise. 0 means
+	// five minutes, and negative that there is no limit.
+	MaxPause time.Duration
+
+	// Detach has [Serve] return after the upgrade, and the connection live on
+	// without the HTTP handler: see there.
+	Detach bool
+
 	// CloseTimeout is how long the end of a connection may take: writing what
 	// is queued and the close frame, and waiting for the peer's. Then the
 	// socket is aborted. 0 means two seconds.
@@ -75,6 +97,9 @@ func (o *Options) orDefault() (Options, error) {
 	fill(&filled.Inbox.Bytes, 1<<20)
 	fill(&filled.Queue.Messages, 256)
 	fill(&filled.Queue.Bytes, 1<<20)
+	fill(&filled.PingEvery, 30*time.Second)
+	fill(&filled.PongWithin, 10*time.Second)
+	fill(&filled.MaxPause, 5*time.Minute)
 	fill(&filled.CloseTimeout, 2*time.Second)
 	fill(&filled.LastWord, time.Second)
 	return filled, nil
@@ -111,6 +136,7 @@ func (o *Options) check() error {
 		{"Inbox.Bytes", int64(o.Inbox.Bytes)},
 		{"Queue.Messages", int64(o.Queue.Messages)},
 		{"Queue.Bytes", int64(o.Queue.Bytes)},
+		{"PongWithin", int64(o.PongWithin)},
 		{"CloseTimeout", int64(o.CloseTimeout)},
 		{"LastWord", int64(o.LastWord)},
 	} {

@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 )
 
@@ -21,7 +22,7 @@ var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 // them, and in the end a close frame. Its writer is a task that lives only
 // while there is something to write.
 type outbox struct {
-	socket *socket
+	conn   io.Writer
 	max    Bounds
 	start  func() error // starts a task that calls transmit
 	failed func()       // told, once, that writing has failed; may take its time
@@ -29,6 +30,8 @@ type outbox struct {
 	mu      sync.Mutex // never held across a wait
 	queue   fifo[[]byte]
 	held    Bounds // what is queued or being written
+	total   Count  // what has been written
+	ask     bool   // a ping is to leave
 	answer  []byte // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
 	last    []byte // the close frame
 	writing bool   // there is a writer
@@ -36,7 +39,11 @@ type outbox struct {
 	over    bool   // done is closed
 	broken  bool   // writing has failed
 	room    chan struct{}
-	done    chan struct{} // closed when the close frame has left, or cannot
+	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
+}
+
+func (o *outbox) open(conn io.Writer, max Bounds) {
+	o.conn, o.max = conn, max
 }
 
 // put queues a frame. If there is no room it returns errFull and, if wait is
@@ -66,21 +73,39 @@ func (o *outbox) put(frame []byte, wait bool) (room <-chan struct{}, err error) 
 }
 
 // pong queues the answer to a ping.
-func (o *outbox) pong(frame []byte) {
+func (o *outbox) pong(payload []byte) {
 	o.mu.Lock()
 	if o.ended {
 		o.mu.Unlock()
 		return
 	}
-	o.answer = append(o.answer[:0], frame...)
+	o.answer = append(append(o.answer[:0], final|opPong, byte(len(payload))), payload...)
 	o.mu.Unlock()
 	o.wake()
 }
 
-// finish has last follow what is queued, or take its place if drop is set, and
-// takes nothing more.
-func (o *outbox) finish(last []byte, drop bool) {
+var pingFrame = []byte{final | opPing, 0}
+
+// ping queues a ping. If the last one is still queued that will do.
+func (o *outbox) ping() {
 	o.mu.Lock()
+	ended := o.ended
+	o.ask = !ended
+	o.mu.Unlock()
+	if !ended {
+		o.wake()
+	}
+}
+
+// finish has last follow what is queued, or take its place if drop is set, and
+// takes nothing more. Done is closed when last has left, or cannot. It must be
+// called once at most.
+func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}) {
+	o.mu.Lock()
+	o.done = make(chan struct{})
+	if o.over {
+		close(o.done)
+	}
 	o.ended, o.last = true, last
 	if drop {
 		o.queue = fifo[[]byte]{}
@@ -88,6 +113,7 @@ func (o *outbox) finish(last []byte, drop bool) {
 	o.makeRoom()
 	o.mu.Unlock()
 	o.wake()
+	return o.done
 }
 
 // wake sees to it that somebody writes.
@@ -110,7 +136,7 @@ func (o *outbox) transmit(context.Context) error {
 		if batch == nil {
 			return nil
 		}
-		if _, err := o.socket.Conn.Write(batch); err != nil {
+		if _, err := o.conn.Write(batch); err != nil {
 			o.failed()
 			o.fail()
 			return nil
@@ -126,7 +152,10 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	batch = append(buf, o.answer...)
-	o.answer = o.answer[:0]
+	if o.ask {
+		batch = append(batch, pingFrame...)
+	}
+	o.answer, o.ask = o.answer[:0], false
 	for o.queue.len() > 0 {
 		frame := o.queue.front()
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
@@ -157,6 +186,7 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	defer o.mu.Unlock()
 	o.held.Messages -= messages.Messages
 	o.held.Bytes -= messages.Bytes
+	o.total.add(messages.Messages, messages.Bytes)
 	o.makeRoom()
 	if last {
 		o.end()
@@ -190,8 +220,8 @@ func (o *outbox) makeRoom() {
 
 // end closes done. The caller holds o.mu.
 func (o *outbox) end() {
-	if !o.over {
-		o.over = true
+	if !o.over && o.done != nil {
 		close(o.done)
 	}
+	o.over = true
 }

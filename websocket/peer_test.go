@@ -195,6 +195,8 @@ func (p *peer) wantEnd(want websocket.Code) {
 	}
 }
 
+func newReader(conn net.Conn) *bufio.Reader { return bufio.NewReader(conn) }
+
 func lines(headers []string) string {
 	var b strings.Builder
 	for _, h := range headers {

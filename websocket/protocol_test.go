@@ -89,7 +89,7 @@ func FuzzFrames(f *testing.F) {
 			p, began := dial(t, s.Server), time.Now()
 			go func() {
 				_, _ = p.conn.Write(sent)
-				time.Sleep(10 * time.Second) // longer than anything waits for a control frame
+				time.Sleep(10 * time.Second)
 				p.conn.Close()
 			}()
 			_, _ = io.Copy(io.Discard, p.br)

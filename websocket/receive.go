@@ -3,12 +3,7 @@ package websocket
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
-	"sync"
-	"unicode/utf8"
-
-	coder "github.com/coder/websocket"
 )
 
 // Receive returns the next message. It waits for one until ctx ends, and then
@@ -35,21 +30,25 @@ func (c *Conn) Receive(ctx context.Context) (Message, error) {
 		if m, err, ok := c.next(ctx); ok {
 			return m, err
 		}
+		if asked := c.asked.Swap(nil); asked != nil {
+			close(*asked)
+		}
+		done := ctx.Done()
+		if ctx == c.ctx {
+			done = nil // each case costs an idle connection a hundred bytes
+		}
 		select {
-		case <-c.in.arrived:
-		case <-c.draining:
+		case <-c.in.arrived: // or the server has begun to drain
 		case <-c.ctx.Done():
-		case <-ctx.Done():
+		case <-done:
 		}
 	}
 }
 
 // next returns what Receive is to return, if there is anything yet.
 func (c *Conn) next(ctx context.Context) (m Message, err error, ok bool) {
-	select {
-	case <-c.draining:
+	if isClosed(c.draining) {
 		return m, ErrEnd, true
-	default:
 	}
 	if c.ctx.Err() != nil {
 		m, err = c.remaining()
@@ -95,71 +94,3 @@ func (c *Conn) Messages() iter.Seq2[Message, error] {
 		}
 	}
 }
-
-// read is the task that reads from the socket until nothing more can come: on,
-// past the end of the context, to the peer's close frame. coder is never given
-// a context that can end, since it would cut the socket; what ends the read is
-// the peer or the closing of the socket.
-func (c *Conn) read(context.Context) error {
-	defer close(c.silent)
-	for {
-		kind, payload, err := c.ws.Reader(context.Background())
-		if err == nil {
-			err = c.deliver(byte(kind), payload)
-		}
-		if err != nil {
-			c.stopped(err)
-			return nil
-		}
-	}
-}
-
-// deliver puts the message that begins with payload into the inbox, which may
-// have to wait for room there. Once the connection is ending messages are read
-// and forgotten. The error is one of reading.
-func (c *Conn) deliver(op byte, payload io.Reader) error {
-	if c.ctx.Err() == nil {
-		m, err := readMessage(op, payload, c.opts.ReadLimit)
-		switch {
-		case err == ErrTooBig:
-			c.nursery.Cancel(err)
-		case err != nil:
-			return err
-		case m.IsText() && !utf8.Valid(m.Bytes()):
-			c.nursery.Cancel(ErrNotText)
-		case !c.pace.allows():
-			c.nursery.Cancel(ErrTooMany)
-		default:
-			c.in.put(m, c.ctx.Done())
-			return nil
-		}
-	}
-	_, err := io.Copy(io.Discard, payload)
-	return err
-}
-
-// stopped ends the connection after coder failed with err: because the peer
-// closed, because it cannot be reached or, if neither, because it broke the
-// protocol. Then what it still sends is read and forgotten, for closing a
-// socket with something unread can destroy what it was sent last.
-func (c *Conn) stopped(err error) {
-	var e coder.CloseError
-	switch {
-	case errors.As(err, &e) && !utf8.ValidString(e.Reason):
-		c.nursery.Cancel(ErrNotText)
-	case errors.As(err, &e):
-		c.lose(&CloseError{Code: Code(e.Code), Reason: e.Reason})
-	case c.socket.broken.Load():
-		c.vanished()
-	default:
-		c.garbled.Store(true)
-		c.nursery.Cancel(ErrProtocol)
-		_, _ = io.Copy(io.Discard, c.socket.Conn)
-	}
-}
-
-// scratches are what messages are read into before their size is known.
-var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
-// maxScratch is the largest that is kept.
-const maxScratch = 64<<10 + 1

@@ -63,44 +63,76 @@ func TestThePeersCodeIsTheCause(t *testing.T) {
 		{"vanished inside a frame", func(p *peer) { p.write(frame(0x82, "abc")[:7]); p.conn.Close() }, 1006, "", false},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var cause, yielded error
-				var got []string
-				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
-					for m, err := range c.Messages() {
-						if err != nil {
-							yielded = err
-							break
-						}
-						if m.String() == "1" {
-							<-ctx.Done() // so that the rest is still in the inbox
-						}
-						got = append(got, m.String())
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			var cause, yielded error
+			var got []string
+			s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+				for m, err := range c.Messages() {
+					if err != nil {
+						yielded = err
+						break
 					}
-					cause = context.Cause(ctx)
-					return yielded
+					if m.String() == "1" {
+						<-ctx.Done() // so that the rest is still in the inbox
+					}
+					got = append(got, m.String())
+				}
+				cause = context.Cause(ctx)
+				return yielded
+			})
+			p := dial(t, s.Server)
+			p.text("1")
+			p.text("2")
+			tt.leave(p)
+			if code, reason := p.end(); tt.code != 1006 && (code != tt.code || reason != tt.reason) {
+				t.Errorf("got %v %q back, want the peer's own", code, reason)
+			}
+			s.finish()
+			var e *websocket.CloseError
+			if !errors.As(cause, &e) || e.Code != tt.code || e.Reason != tt.reason {
+				t.Errorf("got cause %v, want %v %q", cause, tt.code, tt.reason)
+			}
+			if want := []string{"1", "2"}; !slices.Equal(got, want) {
+				t.Errorf("received %q, want %q", got, want)
+			}
+			if quiet := yielded == nil; quiet != tt.quiet || !quiet && !errors.Is(yielded, e) {
+				t.Errorf("the iteration yielded %v at its end", yielded)
+			}
+			if got := s.reports(); len(got) > 0 {
+				t.Errorf("got reports %q, want none", got)
+			}
+		})
+	}
+}
+
+// An application that has a message still to answer is given a moment for it,
+// and no more.
+//
+// W4
+func TestAClosingPeerIsNoticedByABusyHandler(t *testing.T) {
+	for name, received := range map[string]int{"that has received nothing": 0, "that has received something": 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				took := make(chan time.Duration, 1)
+				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+					for range received {
+						if _, err := c.Receive(ctx); err != nil {
+							return err
+						}
+					}
+					began := time.Now()
+					<-ctx.Done()
+					took <- time.Since(began)
+					return nil
 				})
 				p := dial(t, s.Server)
-				p.text("1")
-				p.text("2")
-				tt.leave(p)
-				if code, reason := p.end(); tt.code != 1006 && (code != tt.code || reason != tt.reason) {
-					t.Errorf("got %v %q back, want the peer's own", code, reason)
+				for range received {
+					p.text("x")
 				}
-				s.Close()
-				var e *websocket.CloseError
-				if !errors.As(cause, &e) || e.Code != tt.code || e.Reason != tt.reason {
-					t.Errorf("got cause %v, want %v %q", cause, tt.code, tt.reason)
-				}
-				if want := []string{"1", "2"}; !slices.Equal(got, want) {
-					t.Errorf("received %q, want %q", got, want)
-				}
-				if quiet := yielded == nil; quiet != tt.quiet || !quiet && !errors.Is(yielded, e) {
-					t.Errorf("the iteration yielded %v at its end", yielded)
-				}
-				if got := s.reports(); len(got) > 0 {
-					t.Errorf("got reports %q, want none", got)
+				p.close(4000, "")
+				p.wantEnd(4000)
+				if got, want := <-took, time.Duration(received)*10*time.Millisecond; got != want {
+					t.Errorf("noticed after %v, want %v", got, want)
 				}
 			})
 		})
@@ -257,7 +289,7 @@ func TestBreakingOutOfMessagesLosesNothing(t *testing.T) {
 // W10
 func TestLimitOfMessagesPerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, &websocket.Options{MessagesPerSecond: 10}, func(ctx context.Context, c *websocket.Conn) error {
+		s := serve(t, &websocket.Options{MessagesPerSecond: 10, PingEvery: -1}, func(ctx context.Context, c *websocket.Conn) error {
 			for _, err := range c.Messages() {
 				if err != nil && !errors.Is(err, websocket.ErrTooMany) {
 					t.Errorf("got %v, want ErrTooMany", err)

@@ -6,17 +6,23 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 )
+
+// rules are what a connection has of the application: those in force where it
+// was upgraded.
+type rules interface {
+	Resolve(err error) *errorhandlers.Problem
+	Report(err error)
+}
 
 // resolve returns the close code and reason that err comes to by the rules in
 // force. What they do not tell the peer has been reported on return.
 func (c *Conn) resolve(err error) (Code, string) {
 	var p *errorhandlers.Problem
-	if x := creche.ExchangeOf(c.ctx); x != nil {
-		p = x.Resolve(err)
+	if c.rules != nil {
+		p = c.rules.Resolve(err)
 	} else {
 		p = c.resolvePlainly(err)
 	}
@@ -77,8 +83,8 @@ func (c *Conn) report(err error) {
 	if _, panicked := err.(*nursery.PanicError); panicked || err == http.ErrAbortHandler {
 		return
 	}
-	if x := creche.ExchangeOf(c.ctx); x != nil {
-		x.Report(err)
+	if c.rules != nil {
+		c.rules.Report(err)
 		return
 	}
 	slog.LogAttrs(c.ctx, slog.LevelError, "websocket: connection failed", slog.Any("error", err))

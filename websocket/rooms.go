@@ -29,7 +29,8 @@ type Room struct {
 
 // Join puts c into the room of key and returns it. A connection that is in it
 // already stays, and one that is ending does not join. It leaves by itself when
-// it begins to end. A nil c panics.
+// it begins to end. A nil c panics. It costs a look at all rooms that c is in,
+// and so does Leave.
 func (rs *Rooms) Join(c *Conn, key string) *Room {
 	if c == nil {
 		panic("websocket: Rooms.Join: nil connection")
@@ -38,10 +39,9 @@ func (rs *Rooms) Join(c *Conn, key string) *Room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.gone {
-		if c.rooms == nil {
-			c.rooms = make(map[Room]struct{})
+		if !slices.Contains(c.rooms, room) {
+			c.rooms = append(c.rooms, room)
 		}
-		c.rooms[room] = struct{}{}
 		rs.add(c, key)
 	}
 	return &room
@@ -73,7 +73,9 @@ func (r *Room) Leave(c *Conn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.rooms, *r)
+	if i := slices.Index(c.rooms, *r); i >= 0 {
+		c.rooms = slices.Delete(c.rooms, i, i+1)
+	}
 	r.rooms.remove(c, r.key)
 }
 
@@ -147,7 +149,7 @@ func (c *Conn) leaveRooms() {
 	rooms := c.rooms
 	c.rooms = nil
 	c.mu.Unlock()
-	for room := range rooms {
+	for _, room := range rooms {
 		room.rooms.remove(c, room.key)
 	}
 }

@@ -2,8 +2,11 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 )
 
@@ -19,7 +22,8 @@ import (
 // to the peer, and failures have been reported.
 //
 // f's context ends as soon as the connection begins to end: when the peer
-// closes or vanishes, when f returns or a task of the connection fails, and
+// closes (or ten milliseconds later, if there were messages that may want an
+// answer) or vanishes, when f returns or a task of the connection fails, and
 // when the server stops. The close frame leaves at once, after the messages
 // that are queued. If the peer does not answer it within
 // [Options.CloseTimeout] the socket is aborted, even if f still runs. The first
@@ -43,6 +47,22 @@ import (
 // f runs in the caller's goroutine, in a nursery below r.Context(). A nil o
 // means the defaults. A nil f panics.
 //
+// With [Options.Detach] Serve returns nil as soon as the connection is upgraded,
+// and f runs in a task of what is around the requests, which [creche.App.Serve]
+// tells to finish, cancels and joins like the requests. Then net/http lets go
+// of the request, its buffers and its goroutine, which is half of what an idle
+// connection costs; but what middleware does when the handler returns (closing
+// what it opened for the request, counting it, ending its trace) happens at the
+// upgrade, and f must use nothing that ends with the request or, as the Context
+// of echo, is another's after it. That is why it is not the default. F's context
+// has the values of r.Context() either way, of what the router recycles a copy:
+// the URL parameters of chi, and those of echo if r has the context that
+// Detach of its adapter returns. The rules, limits and close codes are the same.
+// Outside any middleware of an application, and where nothing is around the
+// requests that would join f (App.Serve, or a nursery in BaseContext, is), Serve
+// stays until the connection has ended, as if Detach was not set.
+//
+// [creche.App.Serve]: https://pkg.go.dev/github.com/creche-go/creche#App.Serve
 // [errorhandlers.Problem]: https://pkg.go.dev/github.com/creche-go/creche/errorhandlers#Problem
 func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx context.Context, c *Conn) error) error {
 	if f == nil {
@@ -52,19 +72,52 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 	if err != nil {
 		return err
 	}
+	x := creche.ExchangeOf(r.Context())
+	crowd := crowdOf(x, r, opts.Detach)
+	if isClosed(crowd.sweeper.draining) {
+		return refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
+	}
 	c, err := upgrade(w, r, opts)
 	if err != nil {
 		return err
 	}
+	c.join(crowd)
+	switch {
+	case x == nil:
+	case opts.Detach && c.detach(r.Context(), x, f):
+		return nil
+	default:
+		c.rules = x
+	}
 	c.run(r.Context(), f)
 	return nil
+}
+
+// detach has the connection live on without its handler. It returns false if
+// nobody would join it.
+func (c *Conn) detach(ctx context.Context, x *creche.Exchange, f func(context.Context, *Conn) error) bool {
+	return x.Adopt(ctx, func(ctx context.Context, a *creche.Adopted) {
+		c.rules = a
+		c.run(ctx, f)
+	})
 }
 
 const title = "websocket"
 
 // scope is how a connection's nursery is opened. Panics are failures like
 // others: they close the connection and are reported, and that is all.
-var scope = nursery.Bundle(nursery.Title(title), nursery.OnPanic(nursery.ReturnPanics))
+var scope = nursery.Bundle(nursery.Title(title), nursery.OnPanic(nursery.ReturnPanics), nursery.ParentCause(requestCause))
+
+// requestCause says why the request of a connection was cancelled. Until the
+// very moment at which the connection is taken over the server looks out for a
+// client that leaves, and may find one that has got its answer already: that is
+// a peer that vanished like any other.
+func requestCause(cause error) error {
+	if cause == context.Canceled || errors.Is(cause, creche.ErrClientGone) {
+		return &CloseError{Code: Abnormal}
+	}
+	return cause
+}
 
 // run is the life of a connection, from the upgrade to the join. It needs
 // nothing of the request but its context.
@@ -72,22 +125,24 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	defer c.release() // also after a Goexit in f
 	err := nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
 		c.open(ctx, n)
+		c.sweeper.watch(c)
 		n.Go(c.read)
-		n.Go(c.keep)
+		// A task that waited for the end would cost its stack until then. If this
+		// comes too late, the reader has ended the connection.
+		context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
 		err := failure(f(ctx, c))
 		if err == nil {
 			n.Cancel(errReturned)
 		}
 		return err
-	}, scope)
+	}, c.crowd.scope)
 	if err != nil {
 		c.reportLate(ctx, err)
 	}
 }
 
-// release lets go of what coder holds. The socket has been closed.
+// release lets go of what is left.
 func (c *Conn) release() {
-	c.socket.abort()
-	_ = c.ws.CloseNow()
+	c.socket.abort() // should it not be closed already
 	c.opts.Connections.leave()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -110,18 +111,16 @@ func TestTheCloseCodeSaysHowTheConnectionEnded(t *testing.T) {
 		}, 1000, "", 0},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, nil, tt.f, rules...)
-				code, reason := dial(t, s.Server).end()
-				if code != tt.code || reason != tt.reason {
-					t.Errorf("closed with %v %q, want %v %q", code, reason, tt.code, tt.reason)
-				}
-				s.Close()
-				if got := s.reports(); len(got) != tt.reports {
-					t.Errorf("got reports %q, want %d", got, tt.reports)
-				}
-			})
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, tt.f, rules...)
+			code, reason := dial(t, s.Server).end()
+			if code != tt.code || reason != tt.reason {
+				t.Errorf("closed with %v %q, want %v %q", code, reason, tt.code, tt.reason)
+			}
+			s.finish()
+			if got := s.reports(); len(got) != tt.reports {
+				t.Errorf("got reports %q, want %d", got, tt.reports)
+			}
 		})
 	}
 }
@@ -214,21 +213,19 @@ func TestSiblings(t *testing.T) {
 		}, errPlain},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var got error
-				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
-					return tt.f(ctx, c, func(cause error) { got = cause })
-				})
-				dial(t, s.Server).wantEnd(websocket.InternalError)
-				s.Close()
-				if !errors.Is(got, tt.want) {
-					t.Errorf("got cause %v, want %v", got, tt.want)
-				}
-				if got := s.reports(); len(got) != 1 {
-					t.Errorf("got reports %q, want one: the others are echoes", got)
-				}
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			var got error
+			s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+				return tt.f(ctx, c, func(cause error) { got = cause })
 			})
+			dial(t, s.Server).wantEnd(websocket.InternalError)
+			s.finish()
+			if !errors.Is(got, tt.want) {
+				t.Errorf("got cause %v, want %v", got, tt.want)
+			}
+			if got := s.reports(); len(got) != 1 {
+				t.Errorf("got reports %q, want one: the others are echoes", got)
+			}
 		})
 	}
 }
@@ -416,35 +413,67 @@ func TestLateFailuresAreReported(t *testing.T) {
 		}, func(p *peer) { p.close(1000, "") }, []string{"nursery: panic: ouch"}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, nil, tt.f)
-				p := dial(t, s.Server)
-				tt.leave(p)
-				p.end()
-				s.Close()
-				var got []string
-				for _, err := range s.reports() {
-					line, _, _ := strings.Cut(err.Error(), "\n")
-					got = append(got, strings.TrimPrefix(line, "late: "))
-				}
-				if !slices.Equal(got, tt.reports) {
-					t.Errorf("got reports %q, want %q", got, tt.reports)
-				}
-			})
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, tt.f)
+			p := dial(t, s.Server)
+			tt.leave(p)
+			p.end()
+			s.finish()
+			var got []string
+			for _, err := range s.reports() {
+				line, _, _ := strings.Cut(err.Error(), "\n")
+				got = append(got, strings.TrimPrefix(line, "late: "))
+			}
+			if !slices.Equal(got, tt.reports) {
+				t.Errorf("got reports %q, want %q", got, tt.reports)
+			}
 		})
 	}
 }
 
 // W3
 func TestTheEndOfTheRequestForAnotherReason(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, nil, forget)
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		s := serve(t, o, forget)
 		p := dial(t, s.Server)
 		synctest.Wait()
 		s.above.Cancel(errPlain)
 		p.wantEnd(websocket.InternalError)
 	})
+}
+
+// net/http looks out for a client that leaves until the connection is taken
+// over, and may see it after the answer.
+//
+// W4
+func TestAPeerThatVanishesAtTheUpgrade(t *testing.T) {
+	app := creche.New(creche.Options{})
+	for _, around := range []func(http.Handler) http.Handler{
+		app.Middleware,
+		func(next http.Handler) http.Handler { return next },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var cause error
+			h := around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = websocket.Serve(w, r, nil, func(ctx context.Context, _ *websocket.Conn) error {
+					<-ctx.Done()
+					cause = context.Cause(ctx)
+					return ctx.Err()
+				})
+			}))
+			s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, gone := context.WithCancel(r.Context())
+				defer time.AfterFunc(time.Second, gone).Stop()
+				h.ServeHTTP(w, r.WithContext(ctx))
+			}))
+			dial(t, s).end()
+			s.Close()
+			var e *websocket.CloseError
+			if !errors.As(cause, &e) || e.Code != websocket.Abnormal {
+				t.Errorf("got cause %v, want 1006", cause)
+			}
+		})
+	}
 }
 
 func TestMisuse(t *testing.T) {

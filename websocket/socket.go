@@ -1,62 +1,23 @@
 package websocket
 
-import (
-	"net"
-	"sync/atomic"
-	"time"
-)
+import "net"
 
-// socket is what coder takes for the network connection. It reads through it.
-// What it writes are control frames, whole ones, because we write the messages
-// ourselves; they go into the outbox and never block the reader. And it cannot
-// close the connection, because the end is ours to arrange.
-type socket struct {
-	net.Conn
-	out    *outbox
-	broken atomic.Bool // a Read has failed: what the parser says is no fault of the peer's frames
-}
-
-// maxControl is the size of the largest control frame that a server sends. A
-// buffer of that size makes each one Write.
-const maxControl = 2 + 125
-
-func (s *socket) Read(p []byte) (int, error) {
-	n, err := s.Conn.Read(p)
-	if err != nil {
-		s.broken.Store(true)
-	}
-	return n, err
-}
-
-// Write takes a control frame. A pong is queued; a close frame is left out, for
-// the connection's end sends its own, with the messages that are still to go
-// before it.
-func (s *socket) Write(p []byte) (int, error) {
-	if p[0] == final|opPong {
-		s.out.pong(p)
-	}
-	return len(p), nil
-}
-
-// Close ends reading: coder calls it when the peer has closed, or stalled for
-// five seconds in the middle of a control frame.
-func (s *socket) Close() error {
-	return s.SetReadDeadline(time.Unix(1, 0))
-}
+// socket is the network connection, with the ways to end it.
+type socket struct{ net.Conn }
 
 // closeWrite tells the peer, where the connection can, that no more follows.
-func (s *socket) closeWrite() {
+func (s socket) closeWrite() {
 	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite() // the close timeout ends what this could not
 	}
 }
 
 // end closes the connection.
-func (s *socket) end() { _ = s.Conn.Close() }
+func (s socket) end() { _ = s.Conn.Close() }
 
 // abort closes the connection without a word. Under TLS that is the connection
 // below: the farewell of TLS waits up to five seconds for a stalled peer.
-func (s *socket) abort() {
+func (s socket) abort() {
 	if c, ok := s.Conn.(interface{ NetConn() net.Conn }); ok {
 		_ = c.NetConn().Close()
 	}

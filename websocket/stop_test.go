@@ -3,12 +3,15 @@ package websocket_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -59,33 +62,31 @@ func TestDraining(t *testing.T) {
 		}, []string{"task"}, 1001, time.Second},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, nil, tt.f)
-				p := dial(t, s.Server)
-				synctest.Wait()
-				s.above.Drain(-1)
-				began := time.Now()
-				code, _, got := p.rest()
-				if code != tt.code || len(got) != len(tt.want) || len(got) > 0 && got[0] != tt.want[0] {
-					t.Errorf("got %v after %q, want %v after %q", code, got, tt.code, tt.want)
-				}
-				if took := time.Since(began); took != tt.took {
-					t.Errorf("took %v, want %v", took, tt.took)
-				}
-				time.Sleep(time.Hour)
-				if got := s.reports(); len(got) > 0 {
-					t.Errorf("got reports %q, want none", got)
-				}
-			})
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, tt.f)
+			p := dial(t, s.Server)
+			synctest.Wait()
+			s.above.Drain(-1)
+			began := time.Now()
+			code, _, got := p.rest()
+			if code != tt.code || len(got) != len(tt.want) || len(got) > 0 && got[0] != tt.want[0] {
+				t.Errorf("got %v after %q, want %v after %q", code, got, tt.code, tt.want)
+			}
+			if took := time.Since(began); took != tt.took {
+				t.Errorf("took %v, want %v", took, tt.took)
+			}
+			time.Sleep(time.Hour)
+			if got := s.reports(); len(got) > 0 {
+				t.Errorf("got reports %q, want none", got)
+			}
 		})
 	}
 }
 
 // W9
 func TestTheHardCancelClosesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
 			_, err := c.Receive(ctx)
 			if !errors.Is(err, creche.ErrShutdown) {
 				t.Errorf("got %v, want ErrShutdown", err)
@@ -100,7 +101,7 @@ func TestTheHardCancelClosesAtOnce(t *testing.T) {
 		if got := time.Since(began); got != 0 {
 			t.Errorf("took %v, want no time", got)
 		}
-		s.Close()
+		s.finish()
 		if got := s.reports(); len(got) > 0 {
 			t.Errorf("got reports %q, want none", got)
 		}
@@ -118,6 +119,28 @@ func TestNoUpgradeWhileDraining(t *testing.T) {
 		}
 		if got := s.reports(); len(got) > 0 {
 			t.Errorf("got reports %q, want none", got)
+		}
+	})
+}
+
+// W9
+func TestANurseryOfTheHandlersOwnMayDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := creche.New(creche.Options{Logger: slog.New(slog.DiscardHandler)})
+		s := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return nursery.Run(r.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				n.Go(func(context.Context) error {
+					time.Sleep(time.Minute)
+					n.Drain(-1)
+					return nil
+				})
+				return websocket.Serve(w, r.WithContext(ctx), &websocket.Options{PingEvery: -1}, echo)
+			})
+		})))
+		p, began := dial(t, s), time.Now()
+		p.wantEnd(websocket.GoingAway)
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("ended after %v, want a minute", took)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -31,6 +32,10 @@ func Build(t testing.TB) *Program {
 	return p
 }
 
+// Path returns the name of the program's file, for those who start it in ways
+// of their own.
+func (p *Program) Path() string { return p.path }
+
 // Process is a program that runs.
 type Process struct {
 	*Client // nil until it is known where the program listens
@@ -42,20 +47,21 @@ type Process struct {
 
 var listening = regexp.MustCompile(`listening.* addr=(\S+)`)
 
-// Start starts the program on a port of its own and returns when it listens.
-func (p *Program) Start() *Process {
+// Start starts the program on a port of its own, with further arguments, and
+// returns when it listens.
+func (p *Program) Start(args ...string) *Process {
 	p.t.Helper()
-	run := p.run("127.0.0.1:0")
+	run := p.run("127.0.0.1:0", args...)
 	run.Client = newClient(p.t, run.WaitFor(listening)[1])
 	return run
 }
 
 // run starts the program. If it still runs after half a minute, or at the end
 // of the test, it is killed.
-func (p *Program) run(addr string) *Process {
+func (p *Program) run(addr string, args ...string) *Process {
 	p.t.Helper()
 	ctx, kill := context.WithTimeout(context.Background(), 30*time.Second)
-	cmd := exec.CommandContext(ctx, p.path, "-addr", addr)
+	cmd := exec.CommandContext(ctx, p.path, append([]string{"-addr", addr}, args...)...)
 	p.t.Cleanup(func() {
 		kill()
 		_ = cmd.Wait() // an error, if the test did it
@@ -90,7 +96,18 @@ func (p *Process) WaitFor(pattern *regexp.Regexp) []string {
 // Signal sends the process SIGTERM.
 func (p *Process) Signal() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	p.send(syscall.SIGTERM)
+}
+
+// Kill sends the process SIGKILL.
+func (p *Process) Kill() {
+	p.t.Helper()
+	p.send(syscall.SIGKILL)
+}
+
+func (p *Process) send(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
 		p.t.Fatal(err)
 	}
 }

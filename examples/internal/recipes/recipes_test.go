@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,5 +150,17 @@ func TestTimeouts(t *testing.T) {
 				t.Errorf("%s: took %v, want 2 s", name, took)
 			}
 		})
+	}
+}
+
+// N1
+func TestTwoChildrenAreJoined(t *testing.T) {
+	var sum atomic.Int32
+	err := recipes.TwoChildren(t.Context(), func(_ context.Context, number int) error {
+		sum.Add(int32(number))
+		return nil
+	})
+	if err != nil || sum.Load() != 3 {
+		t.Errorf("got %v and %d, want both children", err, sum.Load())
 	}
 }

@@ -1,0 +1,190 @@
+package creche
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+)
+
+// Adopted is what a connection that outlives its handler keeps of the exchange
+// it was taken over in: the rules that were in force. [Exchange.Adopt] makes
+// it. It is part of the kit for authors of connection packages, its methods may
+// be called from any goroutine, and the zero Adopted does not work.
+type Adopted struct {
+	app    *App
+	router Router
+	rules  *errorhandlers.Frame
+	ctx    context.Context
+}
+
+// Adopt has run go on with a connection that the handler of x has taken over
+// (see [http.Hijacker]), in a task that does not end with the handler. The
+// task's context keeps the values of ctx, the handler's own, as those of a
+// background task are kept: of what the router recycles, a copy. Its cancellation
+// and its nursery are those of what is around the requests: it is told to finish
+// when the server drains and cancelled when the grace of the requests is over,
+// and the stop waits for run as it does for a request. [ExchangeOf] finds no
+// exchange in it. A panic of run is reported and harms nobody else; a Goexit is a
+// failure of the nursery around the requests, which App.Serve only reports. For
+// tasks run opens a nursery of its own, with [App.Observer] to have their panics
+// reported where the application's are.
+//
+// Adopt does not wait. It returns false, and run is not called, where nobody
+// would join the task: there is no nursery around the requests unless App.Serve
+// or a BaseContext puts it there, and one that has closed takes no tasks. Then
+// the handler has to stay for as long as the connection is open. It must be
+// called while the handler runs. A nil ctx or run panics.
+func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *Adopted)) bool {
+	if ctx == nil {
+		panic("creche: Adopt: nil context")
+	}
+	if run == nil {
+		panic("creche: Adopt: nil function")
+	}
+	around := x.Around()
+	above := nursery.From(around)
+	if above == nil {
+		return false
+	}
+	a := &Adopted{app: x.app, router: x.router, rules: x.rules.Load()}
+	values := x.valuesOf(ctx)
+	leave := enterAdopted(around)
+	err := above.TryGo(func(ctx context.Context) error {
+		defer leave()
+		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.app}
+		a.run(run)
+		return nil
+	}, nursery.Name(adoptedName))
+	if err != nil {
+		leave()
+	}
+	return err == nil
+}
+
+// adoptedName is what connections are called among the tasks around requests.
+const adoptedName = "adopted connection"
+
+// run calls f. A panic of it must not be one of the nursery around all requests,
+// and is reported to the application's observer, whoever serves.
+func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
+	defer func() {
+		if v := recover(); v != nil {
+			var n nursery.Nursery
+			n.Open(a.ctx, a.app.scope)
+			n.FailPanic(v)
+			_ = n.Join() // it has been reported
+		}
+	}()
+	f(a.ctx, a)
+}
+
+// valuesOf returns the values of ctx that may be kept when the request is over.
+// Where nothing has been added to the context of the exchange it is left out:
+// otherwise the connection would hold on to it, and with it to the request.
+func (x *Exchange) valuesOf(ctx context.Context) context.Context {
+	if ctx != x.scope() {
+		return detach(ctx)
+	}
+	ctx = x.ctx
+	for outer := ExchangeOf(ctx); outer != nil && ctx == outer.scope(); outer = ExchangeOf(ctx) {
+		ctx = outer.ctx
+	}
+	if x.router == nil {
+		return ctx
+	}
+	return x.router.Detach(ctx)
+}
+
+// Around returns the context around all exchanges that the request is in: that
+// of the server. [nursery.Draining] of it is the same channel for all requests.
+// It is part of the kit for authors of connection packages.
+func (x *Exchange) Around() context.Context {
+	for outer := ExchangeOf(x.ctx); outer != nil; outer = ExchangeOf(x.ctx) {
+		x = outer
+	}
+	return x.ctx
+}
+
+// enterAdopted counts a connection in with the application that serves, if one
+// does, and returns what counts it out. While its handler still runs it is
+// counted twice, both as a request and as the connection of it.
+func enterAdopted(around context.Context) (leave func()) {
+	server, _ := around.Value(appKey).(*App)
+	if server == nil {
+		return func() {}
+	}
+	l := &server.life
+	l.hijacked.enter()
+	l.handlers.enter()
+	return func() {
+		l.hijacked.leave()
+		l.handlers.leave()
+	}
+}
+
+// Resolve is [Exchange.Resolve] by the rules that were in force at the
+// adoption, whenever it is called.
+func (a *Adopted) Resolve(err error) *errorhandlers.Problem { return a.exchange().Resolve(err) }
+
+// Report is [Exchange.Report] of a failure of the connection.
+func (a *Adopted) Report(err error) { a.exchange().Report(err) }
+
+// exchange returns one that has nothing but the rules: it is made when
+// something failed, so that a connection which is well need not carry it.
+func (a *Adopted) exchange() *Exchange {
+	x := &Exchange{app: a.app, router: a.router, ctx: a.ctx, state: closed}
+	x.rules.Store(a.rules)
+	x.request = *new(http.Request).WithContext(a.ctx)
+	return x
+}
+
+// adoptedContext is the context of what is around the requests with the values
+// of one request before its own.
+type adoptedContext struct {
+	context.Context
+	values context.Context
+	app    *App
+}
+
+func (c *adoptedContext) Value(key any) any {
+	switch key {
+	case exchangeKey:
+		return nil // it has ended, or will before the connection does
+	case appKey:
+		return c.app
+	}
+	if _, is := key.(*int); is { // package context's own, which leads to the cancellation
+		return c.Context.Value(key)
+	}
+	v := c.values.Value(key)
+	if _, is := v.(*nursery.Nursery); v == nil || is {
+		return c.Context.Value(key)
+	}
+	return v
+}
+
+// Shared returns what a keeps under key, made by make when it is asked for the
+// first time: what a connection package has once per application. It is part of
+// the kit for their authors, may be called from any goroutine, and make may be
+// called in vain by one of several that ask at once. The key should be of a type
+// of the package's own. Nothing is ever removed.
+func (a *App) Shared(key any, make func() any) any {
+	if v, ok := a.shared.Load(key); ok {
+		return v
+	}
+	v, _ := a.shared.LoadOrStore(key, make())
+	return v
+}
+
+// Observer returns the option that sends the reports of a nursery to the
+// observer of the application: [Options.Observe], or else its logger. It is part
+// of the kit for authors of connection packages.
+func (a *App) Observer() nursery.Option { return nursery.Observe(a.observe) }
+
+// Log returns the logger of the application: [Options.Logger], or else what
+// [slog.Default] is now. It is part of the kit for authors of connection
+// packages.
+func (a *App) Log() *slog.Logger { return a.log() }

@@ -1,0 +1,315 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// Service is something that lives as long as the application: an engine that
+// others wrote, a daemon, or a hook that runs before the traffic or after it.
+// Hand it to [App.Service]. Each of the three functions may be nil, but not all.
+//
+// Each service has a nursery of its own, which [nursery.From] finds in the
+// context of Start and Run, and [Go] finds the application there.
+type Service struct {
+	// Start starts the service, and returns when what comes after it may rely
+	// on it. Its context is the service's: it outlives the call and ends when
+	// the service is to have stopped, as engines expect that are given a
+	// context to live in. It also ends when the start takes longer than
+	// [Options.Starting], or when the application is to stop meanwhile.
+	Start func(ctx context.Context) error
+	// Run is what the service does, or waits until the service has ended. It
+	// is called when Start has returned nil. If it returns before the
+	// application stops, be it with nil, the application stops, in order, and
+	// [App.Serve] returns a [*ServiceError]. [nursery.Draining] tells it that
+	// the application stops; its context ends, with cause [ErrShutdown], when
+	// its turn has come and Stop has returned.
+	Run func(ctx context.Context) error
+	// Stop stops a service that has started, also one whose Run has returned.
+	// Its context ends a little before the budget is spent that the service has
+	// in the stop, for a Stop that can do without grace then, and at once at
+	// the second signal.
+	Stop func(ctx context.Context) error
+}
+
+// Daemon returns a Service of one function that runs until its context ends. A
+// nil task panics.
+func Daemon(task func(ctx context.Context) error) Service {
+	if task == nil {
+		panic("creche: Daemon: nil task")
+	}
+	return Service{Run: task}
+}
+
+// Server returns a Service that listens on srv.Addr and serves, over TLS if
+// srv.TLSConfig is set, for what has an address of its own beside the
+// application's: metrics, probes, a redirect to HTTPS. It stops as
+// [http.Server.Shutdown] does, and closes what is left when its time is up. What
+// srv leaves open gets the safe values of [Options.Server]. Each bound address is
+// logged; srv.BaseContext is told it, too. A nil srv panics.
+func Server(srv *http.Server) Service {
+	if srv == nil {
+		panic("creche: Server: nil server")
+	}
+	s := serverOf(srv)
+	var ln net.Listener
+	return Service{
+		Start: func(ctx context.Context) (err error) {
+			log := logOf(ctx)
+			s.secure(log)
+			if ln, err = s.listen(ctx, ""); err == nil {
+				log.InfoContext(ctx, "creche: listening", "addr", ln.Addr().String())
+			}
+			return err
+		},
+		Run: func(context.Context) error {
+			if err := s.accept(ln); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		},
+		Stop: func(ctx context.Context) error {
+			defer func() { _ = ln.Close() }() // which srv does not know before Run
+			if err := srv.Shutdown(ctx); err != nil {
+				return errors.Join(err, srv.Close())
+			}
+			return nil
+		},
+	}
+}
+
+// ServiceError says which service failed, and at what.
+type ServiceError struct {
+	Service string // its name
+	Doing   string // "start", "run" or "stop"
+	Err     error
+}
+
+// Error names the service.
+func (e *ServiceError) Error() string {
+	return fmt.Sprintf("creche: service %s: %s: %v", e.Service, e.Doing, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ServiceError) Unwrap() error { return e.Err }
+
+// ErrServiceEnded is what is wrong with a service whose Run returns nil before
+// the application stops.
+var ErrServiceEnded = errors.New("ended though nobody asked it to")
+
+// Service adds a service. Services start in the order in which they were added,
+// when the server listens and before it accepts connections; what a service
+// relies on is added before it. They stop in reverse when the last background
+// task has ended, and what one of them needs of [Stopping.Services] the others
+// do not have, but for the last 100 ms of each. Where a start fails [App.Serve]
+// stops what had started, in reverse, and returns a [*ServiceError].
+//
+// The name is for errors, logs and listings. An empty one, one that another
+// service has, and a Service without functions are faults: see [App.Check].
+// Once the application serves, or has, it panics.
+func (a *App) Service(name string, s Service) {
+	a.life.mu.Lock()
+	served := a.life.served
+	if !served {
+		a.services = append(a.services, &service{Service: s, name: name, app: a})
+	}
+	a.life.mu.Unlock()
+	if served {
+		panic("creche: Service: " + name + " comes too late: the App serves already")
+	}
+}
+
+// checkServices returns the faults of those that were added.
+func (a *App) checkServices() error {
+	a.life.mu.Lock()
+	defer a.life.mu.Unlock()
+	var faults []error
+	known := make(map[string]bool)
+	for i, v := range a.services {
+		switch {
+		case v.name == "":
+			faults = append(faults, fmt.Errorf("creche: service %d has no name", i+1))
+		case known[v.name]:
+			faults = append(faults, fmt.Errorf("creche: two services with the name %q", v.name))
+		}
+		known[v.name] = true
+		if v.Start == nil && v.Run == nil && v.Stop == nil {
+			faults = append(faults, fmt.Errorf("creche: service %q has neither Start nor Run nor Stop", v.name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// service is a Service in the life of its App.
+type service struct {
+	Service
+	name    string
+	app     *App
+	nursery nursery.Nursery
+	ctx     context.Context // the nursery's
+	stopper nursery.Nursery // of the call of Stop
+	started bool
+	asked   atomic.Bool // it may end
+	// hears is told how what runs now ends, and of the failure of critical
+	// tasks that the service starts in its nursery.
+	hears atomic.Pointer[func(err error)]
+}
+
+// open readies the nursery of v, in which ctx's values are seen.
+func (v *service) open(ctx context.Context) {
+	v.ctx = v.nursery.Open(ctx, v.options(func(err error) { (*v.hears.Load())(err) })...)
+}
+
+func (v *service) options(critical func(err error)) []nursery.Option {
+	return []nursery.Option{
+		nursery.Title("service " + v.name), nursery.Isolate(), nursery.OnPanic(nursery.ReturnPanics),
+		nursery.Observe(v.app.observe), nursery.OnCritical(critical),
+	}
+}
+
+// do runs f as a task of n, and tells hears what it returns. A panic and a
+// Goexit come to the same through the nursery's OnCritical.
+func (v *service) do(n *nursery.Nursery, doing string, f func(context.Context) error, hears func(err error)) {
+	n.Go(func(ctx context.Context) error {
+		hears(f(ctx))
+		return nil
+	}, nursery.Critical(), nursery.Name(v.name+": "+doing), nursery.Runs(f))
+}
+
+func (v *service) failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ServiceError{Service: v.name, Doing: doing, Err: err}
+}
+
+// withoutEchoes drops from err what only says that ctx was cancelled. That a
+// deadline passed is worth telling.
+func withoutEchoes(ctx context.Context, err error) error {
+	if ctx.Err() != context.Canceled {
+		return err
+	}
+	cause := context.Cause(ctx)
+	return nursery.Filter(err, func(leaf error) bool {
+		return !errors.Is(leaf, context.Canceled) && !errors.Is(leaf, cause)
+	})
+}
+
+// start calls Start and, if that returns nil, Run. It gives up on Start when
+// within is over, which is a failure, or halt is closed, which is none: then
+// Start is cancelled, and left behind if it has not returned after grace.
+func (v *service) start(halt <-chan struct{}, within, grace time.Duration) error {
+	err := v.callStart(halt, within, grace)
+	if err != nil || !v.started {
+		v.asked.Store(true)
+		return v.failed("start", err)
+	}
+	hears := v.ended
+	v.hears.Store(&hears)
+	if v.Run != nil {
+		v.do(&v.nursery, "run", v.Run, func(err error) {
+			if err == nil && !v.asked.Load() {
+				err = ErrServiceEnded
+			}
+			v.ended(err)
+		})
+	}
+	return nil
+}
+
+func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (failed error) {
+	result := make(chan error, 2)
+	hears := func(err error) {
+		select {
+		case result <- err:
+		default: // a critical task that Start has started failed, and another
+		}
+	}
+	v.hears.Store(&hears)
+	if v.Start == nil {
+		v.started = true
+		return nil
+	}
+	late := make(<-chan time.Time)
+	if within > 0 {
+		late = time.After(within)
+	}
+	v.do(&v.nursery, "start", v.Start, hears)
+	select {
+	case err := <-result:
+		v.started = err == nil
+		return err
+	case <-halt:
+		v.nursery.Cancel(ErrShutdown)
+	case <-late:
+		failed = fmt.Errorf("takes longer than %v: %w", within, context.DeadlineExceeded)
+		v.nursery.Cancel(failed)
+	}
+	select {
+	case err := <-result:
+		v.started = err == nil // all the same, so it has to be stopped
+		return together(failed, withoutEchoes(v.ctx, err))
+	case <-time.After(grace):
+		return failed
+	}
+}
+
+// ended is told how Run ended, or that a critical task of the service failed.
+func (v *service) ended(err error) {
+	if err = withoutEchoes(v.ctx, err); err != nil {
+		v.app.stopBecause("service "+v.name, v.failed("run", err))
+	}
+}
+
+// drain tells v that the application stops.
+func (v *service) drain() {
+	v.asked.Store(true)
+	v.nursery.Drain(-1)
+}
+
+// stop ends v, until a moment at which it is left behind. It returns how Stop
+// failed.
+func (v *service) stop(s *server, until time.Time) error {
+	v.drain()
+	failed := v.callStop(s, until)
+	v.nursery.Cancel(ErrShutdown)
+	if !v.started { // its Start had its time
+		until = earliest(until, time.Now().Add(patience))
+	}
+	waitFor(context.Background(), until, s.joining(v.nursery.Join))
+	return failed
+}
+
+func (v *service) callStop(s *server, until time.Time) (failed error) {
+	if !v.started || v.Stop == nil {
+		return nil
+	}
+	farewell := min(patience, time.Until(until)/2)
+	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-farewell))
+	defer cancel()
+	result := make(chan error, 1)
+	hears := func(err error) {
+		select {
+		case result <- err:
+		default:
+		}
+	}
+	v.stopper.Open(ctx, v.options(hears)...)
+	v.do(&v.stopper, "stop", v.Stop, hears)
+	if !waitFor(context.Background(), until, s.joining(v.stopper.Join)) {
+		return nil // left tells of it
+	}
+	return v.failed("stop", withoutEchoes(ctx, <-result))
+}
+
+// left lists what still runs of v.
+func (v *service) left() []nursery.Tree {
+	return []nursery.Tree{v.nursery.Tree(), v.stopper.Tree()}
+}

@@ -1,0 +1,152 @@
+package websocket_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/creche-go/creche/websocket"
+)
+
+// What a server learns of a peer while its own inbox is full. Only a real
+// socket has the buffers that this is about.
+//
+// W4
+func TestBackPressure(t *testing.T) {
+	quick := websocket.Options{
+		PingEvery: 50 * time.Millisecond, PongWithin: 100 * time.Millisecond, CloseTimeout: 200 * time.Millisecond,
+		Inbox: websocket.Bounds{Messages: 1},
+	}
+	patient, bounded := quick, quick
+	patient.CloseTimeout, bounded.MaxPause = 20*time.Second, 300*time.Millisecond
+	closes := func(p *peer) {
+		p.close(4000, "bye")
+		p.conn.Close()
+	}
+	resets := func(p *peer) {
+		if err := p.conn.(*net.TCPConn).SetLinger(0); err != nil {
+			p.t.Error(err)
+		}
+		p.conn.Close()
+	}
+	tests := []struct {
+		name  string
+		opts  websocket.Options
+		leave func(*peer)
+		read  time.Duration // when the application begins to; 0: never
+		code  websocket.Code
+		least time.Duration
+	}{
+		{"a closed socket is noticed by a ping", quick, closes, 0, websocket.Abnormal, 0},
+		{"and how it was closed once the application reads", patient, closes, 200 * time.Millisecond, 4000, 0},
+		{"also before any ping", patient, closes, 20 * time.Millisecond, 4000, 0},
+		{"a reset socket is noticed by a ping", quick, resets, 0, websocket.Abnormal, 0},
+		{"a silent one when the pause is over", bounded, func(*peer) {}, 0, websocket.TryAgainLater, 200 * time.Millisecond},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			type ending struct {
+				cause error
+				got   []string
+				took  time.Duration
+			}
+			ended := make(chan ending, 1)
+			ts := newTCPServer(t, &tt.opts, func(ctx context.Context, c *websocket.Conn) error {
+				for c.Stats().Paused == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				began := time.Now()
+				var got []string
+				if tt.read > 0 {
+					time.Sleep(tt.read)
+					for m, err := range c.Messages() {
+						if err == nil {
+							got = append(got, m.String())
+						}
+					}
+				}
+				<-ctx.Done()
+				ended <- ending{context.Cause(ctx), got, time.Since(began)}
+				return nil
+			})
+			p := join(t, dialTCP(t, ts))
+			sent := []string{"one", "two", "three"}
+			for _, text := range sent {
+				p.text(text)
+			}
+			tt.leave(p)
+			end := <-ended
+			var e *websocket.CloseError
+			if !errors.As(end.cause, &e) || e.Code != tt.code || end.took < tt.least || end.took > 10*time.Second {
+				t.Errorf("got cause %v after %v, want %v", end.cause, end.took, tt.code)
+			}
+			if tt.read > 0 && !slices.Equal(end.got, sent) {
+				t.Errorf("received %q, want %q", end.got, sent)
+			}
+		})
+	}
+}
+
+// The heartbeat over real sockets, of peers that do not play along.
+//
+// W1, W4, W6
+func TestPeersThatDoNotPlayAlong(t *testing.T) {
+	const beat = 200 * time.Millisecond
+	tests := []struct {
+		name  string
+		peer  func(p *peer)
+		cause func(error) bool
+		least time.Duration // that the connection lives
+	}{
+		{"one that stalls", func(*peer) {}, isHeartbeat, 2 * beat},
+		{"one that reads and does not answer", func(p *peer) { go io.Copy(io.Discard, p.br) }, isHeartbeat, 2 * beat},
+		{"one that half-closes", func(p *peer) { _ = p.conn.(*net.TCPConn).CloseWrite() }, isAbnormal, 0},
+		{"one that vanishes", func(p *peer) { _ = p.conn.(*net.TCPConn).SetLinger(0); p.conn.Close() }, isAbnormal, 0},
+		{"one that vanishes in a frame", func(p *peer) { p.write(frame(0x82, "some")[:7]); p.conn.Close() }, isAbnormal, 0},
+		{"one that dribbles, and then stalls", func(p *peer) {
+			for _, b := range frame(0x80|opText, "a dribble")[:12] {
+				p.write([]byte{b})
+				time.Sleep(beat / 2)
+			}
+		}, isHeartbeat, 8 * beat},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			nurserytest.CheckLeaks(t)
+			type ending struct {
+				cause error
+				took  time.Duration
+			}
+			ended := make(chan ending, 1)
+			o := &websocket.Options{PingEvery: beat, PongWithin: beat, CloseTimeout: beat}
+			ts := newTCPServer(t, o, func(ctx context.Context, _ *websocket.Conn) error {
+				began := time.Now()
+				<-ctx.Done()
+				ended <- ending{context.Cause(ctx), time.Since(began)}
+				return nil
+			})
+			p := join(t, dialTCP(t, ts))
+			tt.peer(p)
+			end := <-ended
+			if !tt.cause(end.cause) || end.took < tt.least-beat/2 || end.took > 10*time.Second {
+				t.Errorf("got cause %v after %v, want at least %v", end.cause, end.took, tt.least)
+			}
+			_ = p.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.Copy(io.Discard, p.br); isTimeout(err) {
+				t.Error("the socket is still open")
+			}
+		})
+	}
+}
+
+func isHeartbeat(err error) bool { return errors.Is(err, websocket.ErrHeartbeat) }
+
+func isAbnormal(err error) bool {
+	var e *websocket.CloseError
+	return errors.As(err, &e) && e.Code == websocket.Abnormal && !isHeartbeat(err)
+}

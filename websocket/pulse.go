@@ -1,0 +1,109 @@
+package websocket
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/creche-go/creche"
+)
+
+// pulse is what is known of whether a peer is alive. Times are those of the
+// sweeper.
+type pulse struct {
+	every, within, longest time.Duration // PingEvery, PongWithin and MaxPause
+
+	heard  atomic.Int64 // when bytes of the peer were last read
+	paused atomic.Int64 // since when nothing is read, for the inbox is full; 0: it is not
+
+	last      time.Duration // when the time for a last word is over; 0: no need to know. Under the sweeper's mu
+	asked     time.Duration // when the last ping left; the sweeper's task alone looks at it
+	at        time.Duration // when to look next; this and what follows is under the sweeper's mu
+	place     int           // in its schedule, from 1
+	forgotten bool
+}
+
+// never is later than anything.
+const never = time.Duration(1<<63 - 1)
+
+// next returns when something is to be done if nothing more is heard.
+func (p *pulse) next(heard, paused time.Duration) time.Duration {
+	if p.last > 0 {
+		return min(p.last, p.nextBeat(heard, paused))
+	}
+	return p.nextBeat(heard, paused)
+}
+
+func (p *pulse) nextBeat(heard, paused time.Duration) time.Duration {
+	switch {
+	case paused > 0:
+		return min(p.nextPing(max(paused, p.asked)), p.limit(paused))
+	case p.silent(heard):
+		return p.asked + p.within
+	}
+	return p.nextPing(heard)
+}
+
+func (p *pulse) nextPing(last time.Duration) time.Duration {
+	if p.every < 0 {
+		return never
+	}
+	return last + p.every
+}
+
+// limit returns when a pause has been too long.
+func (p *pulse) limit(paused time.Duration) time.Duration {
+	if p.longest < 0 {
+		return never
+	}
+	return paused + p.longest
+}
+
+// silent reports whether nothing has come since the last ping left. What comes
+// at the very time of the ping counts as its answer.
+func (p *pulse) silent(heard time.Duration) bool { return heard < p.asked }
+
+// beat does what is to be done now for the connection, and returns when to look
+// again.
+func (c *Conn) beat(now time.Duration) time.Duration {
+	p := &c.pulse
+	paused := time.Duration(p.paused.Load()) // first: resume sets it last
+	heard := time.Duration(p.heard.Load())
+	switch due := p.next(heard, paused); {
+	case due > now:
+		return due
+	case p.last > 0 && p.last <= now:
+		c.nursery.Cancel(creche.ErrShutdown)
+		return never
+	case paused > 0 && p.limit(paused) <= now:
+		c.nursery.Cancel(ErrUnread)
+		return never
+	case paused == 0 && p.silent(heard):
+		c.nursery.Cancel(ErrHeartbeat)
+		return never
+	}
+	p.asked = now
+	c.out.ping()
+	return p.next(heard, paused)
+}
+
+// hear notes that bytes have been read.
+func (c *Conn) hear() {
+	if c.pulse.every > 0 {
+		c.pulse.heard.Store(int64(c.sweeper.now()))
+	}
+}
+
+// pause notes that nothing is read for a while. The peer cannot be heard then,
+// so it is not taken for dead.
+func (c *Conn) pause() {
+	p, now := &c.pulse, c.sweeper.now()
+	p.paused.Store(int64(now))
+	c.sweeper.expect(c, p.limit(now))
+}
+
+// resume notes that reading goes on. What the peer sent meanwhile has yet to be
+// read, so it counts as heard of now.
+func (c *Conn) resume() {
+	c.hear()
+	c.pulse.paused.Store(0)
+}

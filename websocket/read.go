@@ -1,0 +1,199 @@
+package websocket
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// incoming is a message whose frames are coming.
+type incoming struct {
+	op   byte    // 0: none is
+	skip bool    // it is read and forgotten
+	data *[]byte // of scratches, once there is any
+}
+
+// scratches are what messages are read into before their size is known.
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// maxScratch is the largest that is kept.
+const maxScratch = 64<<10 + 1
+
+func (m *incoming) end() {
+	if m.data != nil && cap(*m.data) <= maxScratch {
+		scratches.Put(m.data)
+	}
+	*m = incoming{}
+}
+
+// read is the task that reads from the socket until nothing more can come: on,
+// past the end of the context, to the peer's close frame. What ends it is the
+// peer or the closing of the socket.
+func (c *Conn) read(ctx context.Context) error {
+	err := error(nil)
+	for err == nil {
+		err = c.readFrame()
+	}
+	c.message.end()
+	c.stopped(err)
+	close(c.silent)
+	return c.end(ctx) // which somebody has to, before the nursery closes
+}
+
+// readFrame waits in a frame of its own, and a small one: an idle connection
+// keeps the stack that this takes.
+func (c *Conn) readFrame() error {
+	h, err := c.wire.header()
+	switch {
+	case err != nil:
+		return err
+	case h.op >= opClose:
+		return c.control(h)
+	}
+	return c.data(h)
+}
+
+// control deals with a control frame. A pong has been heard, and that is all it
+// is for.
+func (c *Conn) control(h header) error {
+	payload, err := c.wire.control(h)
+	switch {
+	case err != nil:
+		return err
+	case h.op == opPing:
+		c.out.pong(payload)
+	case h.op == opClose:
+		e, err := closeOf(payload)
+		if err != nil {
+			return err
+		}
+		return e
+	}
+	return nil
+}
+
+// data deals with a frame of a message. Once the connection is ending messages
+// are read and forgotten. The error is one of reading.
+func (c *Conn) data(h header) error {
+	m := &c.message
+	if (h.op == opContinuation) != (m.op != 0) {
+		return errViolation
+	}
+	if m.op == 0 {
+		m.op = h.op
+	}
+	if err := c.collect(h); err != nil || !h.final {
+		return err
+	}
+	if !m.skip {
+		c.deliver()
+	}
+	m.end()
+	return nil
+}
+
+// collect reads the payload of a frame of the message that is coming.
+func (c *Conn) collect(h header) error {
+	m := &c.message
+	if m.data == nil {
+		m.data = scratches.Get().(*[]byte)
+		*m.data = (*m.data)[:0]
+	}
+	switch {
+	case m.skip:
+	case c.ctx.Err() != nil:
+		m.skip = true
+	case h.size > c.opts.ReadLimit-int64(len(*m.data)):
+		m.skip = true
+		c.nursery.Cancel(ErrTooBig)
+	}
+	if m.skip {
+		return c.wire.discard(h)
+	}
+	b, err := c.wire.append(*m.data, h)
+	*m.data = b
+	return err
+}
+
+// deliver puts the message that has come into the inbox, which may have to wait
+// for room there.
+func (c *Conn) deliver() {
+	op, b := c.message.op, *c.message.data
+	switch {
+	case op == opText && !utf8.Valid(b):
+		c.nursery.Cancel(ErrNotText)
+	case !c.pace.allows():
+		c.nursery.Cancel(ErrTooMany)
+	default:
+		c.store(message(op, b))
+	}
+}
+
+// store puts m into the inbox, and waits for room there or for the end.
+func (c *Conn) store(m Message) {
+	if c.in.tryPut(m) {
+		return
+	}
+	defer c.resume()
+	for {
+		c.pause() // anew whenever the application has received something
+		select {
+		case <-c.in.room:
+		case <-c.ctx.Done():
+			return
+		}
+		if c.in.tryPut(m) {
+			return
+		}
+	}
+}
+
+// stopped ends the connection after reading ended with err: because the peer
+// closed, broke the protocol or, if neither, cannot be reached. After a violation
+// what it still sends is read and forgotten, for closing a socket with something
+// unread can destroy what it was sent last.
+func (c *Conn) stopped(err error) {
+	e, closed := err.(*CloseError)
+	switch {
+	case err == ErrNotText: // the reason of the close was not
+		c.answered.Store(true)
+		c.nursery.Cancel(err)
+	case closed:
+		c.answered.Store(true)
+		c.answerFirst()
+		c.lose(e)
+	case err == errViolation:
+		c.answerFirst()
+		c.garbled.Store(true)
+		c.nursery.Cancel(ErrProtocol)
+		_, _ = io.Copy(io.Discard, c.socket.Conn)
+	default:
+		c.vanished()
+	}
+}
+
+// moment is how long the end of a connection waits for the application to
+// answer what came before.
+const moment = 10 * time.Millisecond
+
+// answerFirst gives the application a moment to answer the messages that came
+// before a close or a violation: until all of them have been received and
+// Receive is called once more. The peer may have sent its last one and the close
+// in one go.
+func (c *Conn) answerFirst() {
+	if c.ctx.Err() != nil || c.Stats().Received.Messages == 0 {
+		return
+	}
+	late := time.NewTimer(moment)
+	defer late.Stop()
+	asked := make(chan struct{})
+	c.asked.Store(&asked)
+	signal(c.in.arrived) // for one who waits already
+	select {
+	case <-asked:
+	case <-late.C:
+	case <-c.ctx.Done():
+	}
+}
