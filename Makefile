@@ -29,11 +29,11 @@ VERSION ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint bench benchmarks neighbours long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint bench bench-http benchmarks neighbours long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 17
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 test: ## all that must hold before a change goes in
 	@for step in $(STEPS); do \
@@ -87,6 +87,9 @@ lint: ## golangci-lint over all modules, see .golangci.yml
 # its peers would win, so first the test that it does.
 bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet .; go test . >&2; go run . -row '$(ROWS)'
+
+bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
+	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work

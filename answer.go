@@ -117,9 +117,10 @@ func (x *Exchange) plainError() {
 }
 
 // search looks for what this exchange can answer with.
-func (x *Exchange) search() errorhandlers.Search {
-	s := errorhandlers.Search{Order: x.app.options.Order, Status: x.app.options.StatusOf}
-	router := x.router
+func (x *Exchange) search() errorhandlers.Search { return x.app.search(x.router) }
+
+func (a *App) search(router Router) errorhandlers.Search {
+	s := errorhandlers.Search{Order: a.options.Order, Status: a.options.StatusOf}
 	if router == nil {
 		return s
 	}
@@ -131,8 +132,8 @@ func (x *Exchange) search() errorhandlers.Search {
 		switch p := router.ProblemOf(err); {
 		case p != nil:
 			return p.Status, true
-		case x.app.options.StatusOf != nil:
-			return x.app.options.StatusOf(err)
+		case a.options.StatusOf != nil:
+			return a.options.StatusOf(err)
 		}
 		return 0, false
 	}

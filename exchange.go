@@ -74,13 +74,10 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *App) Exchange(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
 	x := new(Exchange)
 	x.open(a, router, w, r)
-	defer x.close()
-	x.handle(next)
-	x.settle(x.nursery.Join())
+	x.enter((*outerContext)(x), next)
 }
 
-// open readies x. The parent of its nursery is x seen as the outer context,
-// which adds the exchange to the values of the request's context.
+// open readies x, but for its nursery.
 func (x *Exchange) open(a *App, router Router, w http.ResponseWriter, r *http.Request) {
 	x.app, x.router, x.w, x.ctx = a, router, w, r.Context()
 	x.outer.Store(r)
@@ -91,11 +88,20 @@ func (x *Exchange) open(a *App, router Router, w http.ResponseWriter, r *http.Re
 	if h := w.Header(); len(h) > 0 {
 		x.hold().opening.take(h)
 	}
-	ctx := x.nursery.Open((*outerContext)(x), a.scope)
-	x.request = *r.WithContext(ctx)
+}
+
+// enter opens the nursery and takes the request through it. The parent is x
+// seen as the outer context, which adds the exchange to the values of the
+// request's context, or a context below that.
+func (x *Exchange) enter(parent context.Context, next http.Handler) {
+	defer x.close()
+	r := x.outer.Load()
+	x.request = *r.WithContext(x.nursery.Open(parent, x.app.scope))
 	if r.Body != nil && r.Body != http.NoBody {
 		x.wrapBody()
 	}
+	x.handle(next)
+	x.settle(x.nursery.Join())
 }
 
 // nest has the rules of the exchange around x follow its own.

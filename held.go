@@ -25,7 +25,6 @@ type held struct {
 	written headers // as the handler's WriteHeader found them
 	status  int     // 0: nothing written yet
 	length  int64   // the Content-Length declared, or -1
-	size    int64   // of all writes, those refused for their length among them
 	body    []byte
 }
 
@@ -44,6 +43,9 @@ type field struct {
 // take makes h a copy of header.
 func (h *headers) take(header http.Header) {
 	h.clear()
+	if len(header) == 0 { // a loop over nothing costs more than the question
+		return
+	}
 	for key, values := range header {
 		from := len(h.values)
 		h.values = append(h.values, values...)
@@ -61,6 +63,9 @@ func (h *headers) set(key string, values []string) {
 
 // restore makes header equal to h again.
 func (h *headers) restore(header http.Header) {
+	if len(header) == 0 && len(h.fields) == 0 {
+		return
+	}
 	for key := range header {
 		if !slices.ContainsFunc(h.fields, func(f field) bool { return f.key == key }) {
 			delete(header, key)
@@ -93,7 +98,7 @@ func (h *held) begin(status int, header http.Header) {
 
 // reset forgets what the handler wrote.
 func (h *held) reset() {
-	h.status, h.size, h.body = 0, 0, h.body[:0]
+	h.status, h.body = 0, h.body[:0]
 	h.written.clear()
 }
 
@@ -127,10 +132,15 @@ func (x *Exchange) commit() {
 	h := x.held
 	x.state = committed
 	header := x.w.Header()
-	trailers := lateTrailers(header)
+	var trailers http.Header
+	if len(header) > 0 {
+		trailers = lateTrailers(header)
+	}
 	h.written.restore(header)
 	x.w.WriteHeader(h.status)
-	maps.Copy(header, trailers)
+	if trailers != nil {
+		maps.Copy(header, trailers)
+	}
 	if len(h.body) > 0 {
 		_, _ = x.w.Write(h.body) // a lost connection shows at the next write, or to nobody
 	}

@@ -130,12 +130,9 @@ func (w *writer) room(n int) (bool, error) {
 	case !bodyAllowed(h.status):
 		return false, http.ErrBodyNotAllowed
 	}
-	h.size += int64(n)
-	switch {
-	case h.length >= 0 && h.size > h.length:
-		return false, http.ErrContentLength
-	case h.size > int64(w.app.hold):
-		w.x().commit()
+	size := int64(len(h.body) + n)
+	if h.length >= 0 && size > h.length || size > int64(w.app.hold) {
+		w.x().commit() // a body longer than declared is for the server to refuse
 		return false, nil
 	}
 	return true, nil
@@ -190,16 +187,16 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // ReadFrom commits the response and copies from src, with sendfile where the
-// server can.
+// server can. A header that was not written is left to the server, which first
+// reads from src: that may be a body whose client waits to be told to send it.
 func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
-	switch w.state {
-	case closed:
+	switch {
+	case w.state == closed:
 		return 0, errEnded
-	case open:
-		if !w.x().written() {
-			w.WriteHeader(http.StatusOK)
-		}
+	case w.state == open && w.x().written():
 		w.x().commit()
+	case w.state == open:
+		w.state = committed
 	}
 	return io.Copy(w.w, src)
 }

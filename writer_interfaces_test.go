@@ -3,11 +3,16 @@ package creche_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +82,7 @@ func TestWriterOfAProtocolNobodyKnows(t *testing.T) {
 type plainWriter struct {
 	header http.Header
 	status int
-	bytes.Buffer
+	body   bytes.Buffer
 }
 
 func (w *plainWriter) Header() http.Header {
@@ -88,6 +93,11 @@ func (w *plainWriter) Header() http.Header {
 }
 
 func (w *plainWriter) WriteHeader(status int) { w.status = status }
+
+func (w *plainWriter) Write(p []byte) (int, error) {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	return w.body.Write(p)
+}
 
 // R4: over a writer that can do nothing more, the calls fail and say so.
 func TestWriterOverOneThatCannot(t *testing.T) {
@@ -106,8 +116,8 @@ func TestWriterOverOneThatCannot(t *testing.T) {
 		io.WriteString(w, "written")
 	}))
 	h.ServeHTTP(below, &http.Request{Method: http.MethodGet, ProtoMajor: 1})
-	if below.status != http.StatusOK || below.String() != "copied written" {
-		t.Errorf("got %d %q, want the response", below.status, below.String())
+	if below.status != http.StatusOK || below.body.String() != "copied written" {
+		t.Errorf("got %d %q, want the response", below.status, below.body.String())
 	}
 }
 
@@ -305,4 +315,70 @@ func TestHijackedConnectionIsLeftAlone(t *testing.T) {
 			seen.wantOnce(t, errSoldOut)
 		}
 	})
+}
+
+// R4: files reach the server's own ReadFrom as what they are, which is what
+// sendfile needs.
+func TestFileDownloadsKeepSendfile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.bin")
+	if err := os.WriteFile(path, []byte(repeat(10_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }
+	for name, h := range map[string]http.Handler{
+		"served as a file": http.HandlerFunc(serve),
+		"copied": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			f, err := os.Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			_, _ = io.Copy(w, f)
+		}),
+		"after a status": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			f, err := os.Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.Copy(w, f)
+		}),
+	} {
+		for level, around := range map[string]func(*creche.App, http.Handler) http.Handler{
+			"once":  func(app *creche.App, h http.Handler) http.Handler { return app.Middleware(h) },
+			"twice": func(app *creche.App, h http.Handler) http.Handler { return app.Middleware(app.Middleware(h)) },
+			"with a timeout": func(app *creche.App, h http.Handler) http.Handler {
+				return app.Middleware(app.Timeout(time.Minute)(h))
+			},
+		} {
+			w := &copier{ResponseRecorder: httptest.NewRecorder()}
+			around(creche.New(creche.Options{}), h).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			if w.files != 1 || w.Body.Len() != 10_000 {
+				t.Errorf("%s, %s: got %d files and %d bytes, want 1 and 10000", name, level, w.files, w.Body.Len())
+			}
+		}
+	}
+}
+
+// copier is a writer that counts the files it is given to copy from.
+type copier struct {
+	*httptest.ResponseRecorder
+	files int
+}
+
+func (c *copier) ReadFrom(src io.Reader) (int64, error) {
+	from := src
+	if l, ok := src.(*io.LimitedReader); ok {
+		from = l.R
+	}
+	if _, ok := from.(interface { // as package net asks for sendfile
+		io.Seeker
+		syscall.Conn
+	}); ok {
+		c.files++
+	}
+	return io.Copy(c.ResponseRecorder, src)
 }

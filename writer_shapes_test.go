@@ -21,6 +21,9 @@ type shape struct {
 	handler http.HandlerFunc
 	header  string // lines of the request's header
 	http1   bool   // makes no sense over HTTP/2
+	upload  string // the body of a POST, instead of GET and HEAD
+	fails   error  // what is reported of it: the response is cut
+	nothing bool   // nothing arrives
 }
 
 // onlyReader hides what else a reader can do.
@@ -104,6 +107,16 @@ var shapes = []shape{
 	{name: "a length that is too small", handler: withHeader("Content-Length", "3", writing("more")), http1: true},
 	{name: "a length that is too small, then writes that fit", handler: withHeader("Content-Length", "3", writing("more", "x", "yz")), http1: true},
 	{name: "a length that is too small in the end", handler: withHeader("Content-Length", "3", writing("ab", "cd", "e")), http1: true},
+	{name: "a length that is too small, then a copy that fits", handler: withHeader("Content-Length", "9", func(w http.ResponseWriter, r *http.Request) {
+		writing("ab", repeat(20))(w, r)
+		_, _ = io.Copy(w, onlyReader{strings.NewReader("cde")})
+		writing("fg")(w, r)
+	}), http1: true},
+	{name: "a length that is too small, then a flush and writes that fit", handler: withHeader("Content-Length", "9", func(w http.ResponseWriter, r *http.Request) {
+		writing("ab", repeat(20))(w, r)
+		flushing(w, r)
+		writing("", "fg")(w, r)
+	}), http1: true},
 	{name: "a length that is too large", handler: withHeader("Content-Length", "10", writing("less"))},
 	{name: "a length and no body", handler: withHeader("Content-Length", "10", writing())},
 	{name: "a length and no body, flushed", handler: withHeader("Content-Length", "10", flushing)},
@@ -204,8 +217,69 @@ var shapes = []shape{
 	{name: "a header that net/http mends", handler: withHeader("X-A", "one\r\nX-B: two", writing("x"))},
 	{name: "a protocol switch", handler: withHeader("Upgrade", "x", withHeader("Connection", "Upgrade",
 		withStatus(http.StatusSwitchingProtocols, writing()))), http1: true},
+	{name: "an upload that is sent back", upload: repeat(3000), handler: sendsBack},
+	{name: "an upload that is sent back piece by piece", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		for buf := make([]byte, 700); ; {
+			n, err := io.ReadFull(r.Body, buf)
+			_, _ = w.Write(buf[:n])
+			_ = http.NewResponseController(w).Flush()
+			if err != nil {
+				return
+			}
+		}
+	}},
+	{name: "a small upload that nobody reads", upload: "unread", handler: writing("thanks"), http1: true}, // HTTP/2 resets it when it will
+	{name: "a large upload that nobody reads", upload: repeat(300_000), handler: writing("thanks"), http1: true},
+	{name: "an upload of which a part is read", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.ReadFull(r.Body, make([]byte, 10))
+		fmt.Fprint(w, n, err)
+	}},
+	{name: "an upload that is read after the answer began", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+		writing("begun ")(w, r)
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	}},
+	{name: "an upload over a limit", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 100))
+		w.Header().Set("Connection", "close") // which MaxBytesReader sees to only with the server's own writer
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+	}, http1: true},
+	{name: "an upload that waits to be asked for", upload: repeat(3000), header: "Expect: 100-continue\r\n", handler: sendsBack, http1: true},
+	{name: "an upload that is refused before it is sent", upload: repeat(3000), header: "Expect: 100-continue\r\n",
+		handler: withHeader("Connection", "close", withStatus(http.StatusForbidden, writing("no"))), http1: true},
+	{name: "a form", upload: "a=1&b=2", header: "Content-Type: application/x-www-form-urlencoded\r\n", handler: func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.FormValue("a"), r.FormValue("b"), r.ParseForm())
+	}},
+	{name: "an abort", handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nothing: true},
+	{name: "an abort after a write", handler: func(w http.ResponseWriter, r *http.Request) {
+		writing("x")(w, r)
+		panic(http.ErrAbortHandler)
+	}, nothing: true},
+	{name: "an abort after a flush", handler: func(w http.ResponseWriter, r *http.Request) {
+		writing("x")(w, r)
+		flushing(w, r)
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "an abort after a flush of a part of a length", handler: withHeader("Content-Length", "100", func(w http.ResponseWriter, r *http.Request) {
+		writing("x")(w, r)
+		flushing(w, r)
+		panic(http.ErrAbortHandler)
+	})},
+	{name: "a panic after a flush", handler: func(w http.ResponseWriter, r *http.Request) {
+		writing("x")(w, r)
+		flushing(w, r)
+		panic(errFirst)
+	}, fails: errFirst},
 	{name: "a hijacked connection", handler: hijacking(false), http1: true},
 	{name: "a hijack after a status and a body", handler: hijacking(true), http1: true},
+}
+
+func sendsBack(w http.ResponseWriter, r *http.Request) {
+	_, err := io.Copy(w, r.Body)
+	if err != nil {
+		panic(err)
+	}
 }
 
 func flushing(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() }

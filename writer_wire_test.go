@@ -25,7 +25,7 @@ import (
 // R2, R4
 func TestHeldResponsesLookLikeTheRoutersOwn(t *testing.T) {
 	for _, s := range shapes {
-		for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, method := range s.methods() {
 			t.Run(s.name+"/"+method+" over HTTP/1.1", func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { s.compare(t, method, http1Wire) })
 			})
@@ -39,38 +39,68 @@ func TestHeldResponsesLookLikeTheRoutersOwn(t *testing.T) {
 	}
 }
 
-type wire func(t *testing.T, srv *nurserytest.Server, method, header string) string
+// TestThereAreShapesEnough counts the shapes over each protocol.
+//
+// R2
+func TestThereAreShapesEnough(t *testing.T) {
+	both := 0
+	for _, s := range shapes {
+		if !s.http1 {
+			both++
+		}
+	}
+	if both < 70 || len(shapes) < 90 {
+		t.Errorf("got %d shapes over both protocols and %d in all, want at least 70 and 90", both, len(shapes))
+	}
+}
+
+func (s shape) methods() []string {
+	if s.upload != "" {
+		return []string{http.MethodPost}
+	}
+	return []string{http.MethodGet, http.MethodHead}
+}
+
+type wire func(t *testing.T, srv *nurserytest.Server, method string, s shape) string
 
 func (s shape) compare(t *testing.T, method string, read wire, opts ...nurserytest.ServerOption) {
 	t.Helper()
 	opts = append(opts, nurserytest.Configure(func(srv *http.Server) { srv.ErrorLog = silent }))
 	app, seen := watched(creche.Options{})
-	plain := read(t, nurserytest.NewServer(t, s.handler, opts...), method, s.header)
-	held := read(t, nurserytest.NewServer(t, app.Middleware(s.handler), opts...), method, s.header)
-	if plain == "" {
+	plain := read(t, nurserytest.NewServer(t, s.handler, opts...), method, s)
+	held := read(t, nurserytest.NewServer(t, app.Middleware(s.handler), opts...), method, s)
+	if plain == "" && !s.nothing {
 		t.Fatal("the plain router sent nothing: the comparison says nothing")
 	}
 	if held != plain {
 		t.Errorf("got\n%s\nwant, as the plain router\n%s", held, plain)
 	}
-	seen.wantOnce(t)
+	if s.fails != nil {
+		seen.wantOnce(t, s.fails)
+	} else {
+		seen.wantOnce(t)
+	}
 }
 
 // http1Wire returns all that the server sends until it closes the connection,
 // which a second request asks it to do.
-func http1Wire(t *testing.T, srv *nurserytest.Server, method, header string) string {
+func http1Wire(t *testing.T, srv *nurserytest.Server, method string, s shape) string {
 	t.Helper()
 	conn, err := srv.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// One write, so that it does not matter when the server stops to read.
-	_, err = fmt.Fprintf(conn, "%s / HTTP/1.1\r\nHost: creche.test\r\n%s\r\n"+
-		"GET /last HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\n\r\n", method, header)
-	if err != nil {
-		t.Fatal(err)
+	header := s.header
+	if s.upload != "" {
+		header += fmt.Sprintf("Content-Length: %d\r\n", len(s.upload))
 	}
+	// One write, so that it does not matter when the server stops to read, and
+	// beside the reading, for a server may answer before it has read an upload.
+	go func() {
+		_, _ = fmt.Fprintf(conn, "%s / HTTP/1.1\r\nHost: creche.test\r\n%s\r\n%s"+
+			"GET /last HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\n\r\n", method, header, s.upload)
+	}()
 	all, err := io.ReadAll(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +113,7 @@ var boundary = regexp.MustCompile(`[0-9a-f]{60}`)
 
 // http2Wire returns the frames of the response, and what the client made of
 // them.
-func http2Wire(t *testing.T, srv *nurserytest.Server, method, header string) string {
+func http2Wire(t *testing.T, srv *nurserytest.Server, method string, s shape) string {
 	t.Helper()
 	var log received
 	protocols := new(http.Protocols)
@@ -98,9 +128,12 @@ func http2Wire(t *testing.T, srv *nurserytest.Server, method, header string) str
 	}
 	defer transport.CloseIdleConnections()
 	got := ask(t, &http.Client{Transport: transport}, method, srv.URL+"/", func(r *http.Request) {
-		for line := range strings.Lines(header) {
+		for line := range strings.Lines(s.header) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 			r.Header.Set(name, value)
+		}
+		if s.upload != "" {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(s.upload)), int64(len(s.upload))
 		}
 	})
 	synctest.Wait()

@@ -25,7 +25,39 @@ type Answer struct {
 	Status int
 
 	scope scope
+	found found
+	via   *Rule
 }
+
+// found says by what an answer was found, and in which frame.
+type found struct {
+	how   precision
+	frame int32
+}
+
+// How says by what the answer was found. For a rule it is "sentinel", "type",
+// "Is or As method", "status", "status class", "interface", "predicate",
+// "group" or "last resort"; without one it is "own status" or, for the plain
+// 500, "nothing".
+func (a Answer) How() string {
+	if a.Err == nil {
+		return byNothing.String()
+	}
+	return a.found.how.String()
+}
+
+// Level returns how many frames outside the innermost the rule was found: 0 is
+// the innermost group of routes. Without a rule it is -1.
+func (a Answer) Level() int {
+	if a.Rule == nil {
+		return -1
+	}
+	return int(a.found.frame)
+}
+
+// Via returns the rule that translated the leaf into what is answered, or nil.
+// It must not be changed.
+func (a Answer) Via() *Rule { return a.via }
 
 // scope is the part of a tree that an answer deals with: segments from first
 // to end.

@@ -61,7 +61,7 @@ func thousand() []typed {
 // over errors.AsType that one would write by hand.
 func BenchmarkSearch(b *testing.B) {
 	all := thousand()
-	for _, count := range []int{20, 1000} {
+	for _, count := range []int{10, 20, 100, 1000} {
 		types := all[:count-1]
 		rules := []rule{sayOn[*soldOut]("sold out")}
 		for _, typ := range types {

@@ -31,6 +31,8 @@
 //
 // # Reading order
 //
-// Applications need [On], [OnIs], [Translate], [TranslateIs] and [Problem].
-// Authors of adapters continue with [Key], [NewRule], [Compile] and [Search].
+// Applications need [On], [OnIs], [Translate], [TranslateIs] and [Problem], and
+// [Explanation] for their tests. Who answers errors elsewhere than in HTTP
+// continues with [Key], [Compile] and [Matcher], and authors of adapters with
+// [NewRule] and [Search].
 package errorhandlers

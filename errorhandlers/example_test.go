@@ -139,6 +139,50 @@ func ExampleNewRule() {
 	// Output: nothing at /users/7
 }
 
+// A consumer of messages decides what becomes of one that failed, by rules that
+// share their translations with the HTTP side.
+func ExampleMatcher() {
+	type verdict func(err error) string
+	var m errorhandlers.Matcher[verdict]
+	set, err := errorhandlers.Compile(
+		errorhandlers.Translate(func(e *NoStock) error { return &errorhandlers.Problem{Status: http.StatusConflict, Err: e} }),
+		m.Rule(errorhandlers.ClassKey(4), func(error) string { return "drop it" }),
+		m.Rule(errorhandlers.AnyKey(), func(error) string { return "again in a minute" }),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules := &errorhandlers.Frame{Set: set}
+	for _, failure := range []error{fmt.Errorf("order: %w", &NoStock{SKU: "tea"}), errors.New("disk on fire")} {
+		decide, answer, _ := m.First(failure, rules)
+		fmt.Println(decide(answer.Err))
+	}
+	// Output:
+	// drop it
+	// again in a minute
+}
+
+// An explanation says which rule answers an error, for tests and logs.
+func ExampleSearch_Explain() {
+	set, err := errorhandlers.Compile(errorhandlers.Translate(func(e *NoStock) error {
+		return &errorhandlers.Problem{Status: http.StatusConflict, Err: e}
+	}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	failed := errors.Join(errors.New("disk on fire"), fmt.Errorf("order: %w", &NoStock{SKU: "tea"}))
+	e := errorhandlers.Search{}.Explain(failed, &errorhandlers.Frame{Set: set})
+	fmt.Println(e.Status, "by", e.How(), "via", e.Via().Name())
+	for _, p := range e.Passed {
+		fmt.Printf("%v: %s\n", p.Leaf, p.Reason)
+	}
+	// Output:
+	// 409 by own status via Translate[*errorhandlers_test.NoStock]
+	// disk on fire: no rule is for it, and it carries no status
+}
+
 // What the answer does not deal with is still to be reported.
 func ExampleAnswer_Rest() {
 	err := errors.Join(errors.New("cache is down"), &errorhandlers.Problem{Status: http.StatusNotFound})

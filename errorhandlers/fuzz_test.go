@@ -3,7 +3,9 @@ package errorhandlers_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/creche-go/creche/errorhandlers"
@@ -67,6 +69,7 @@ func FuzzSearch(f *testing.F) { // E2, E4, E8
 			rules = &frame{Outer: rules}
 		}
 		leaves := slices.Collect(nursery.Leaves(err))
+		checkExplanation(t, s, err, rules, leaves)
 		answers := 0
 		faults := s.Each(err, rules, func(a errorhandlers.Answer) error {
 			answers++
@@ -111,6 +114,30 @@ func check(t *testing.T, s errorhandlers.Search, err error, a errorhandlers.Answ
 			}
 		}
 	}
+}
+
+// checkExplanation has an explanation agree with the search, and account for
+// every leaf.
+func checkExplanation(t *testing.T, s errorhandlers.Search, err error, rules *frame, leaves []error) {
+	e, first := s.Explain(err, rules), answerOf(s, err, rules)
+	if e.Rule != first.Rule || !same(e.Leaf, first.Leaf) || e.Status != first.Status {
+		t.Errorf("got explanation %v, want one of %v", e, first.Rule)
+	}
+	told := len(e.Passed)
+	if e.Leaf != nil {
+		told++
+	}
+	if told != len(leaves) {
+		t.Errorf("got %d leaves in the explanation, want %d:\n%v\n%v", told, len(leaves), e, leaves)
+	}
+	if strings.Contains(e.String(), "\n\n") || e.LogValue().Kind() != slog.KindGroup {
+		t.Errorf("got %q and %v, want lines and a group", e, e.LogValue())
+	}
+}
+
+func answerOf(s errorhandlers.Search, err error, rules *frame) errorhandlers.Answer {
+	a, _ := s.First(err, rules)
+	return a
 }
 
 // same is == for errors that may be uncomparable, or made anew by each Unwrap.

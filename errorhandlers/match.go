@@ -19,7 +19,17 @@ const (
 	byPredicate
 	byOwnStatus
 	byNothing
+	byGroup
+	byLastResort
 )
+
+// String says by what a rule matched; see [Answer.How].
+func (p precision) String() string {
+	return [...]string{
+		"sentinel", "type", "Is or As method", "status", "status class", "interface", "predicate", "own status",
+		"nothing", "group", "last resort",
+	}[p]
+}
 
 // match is a rule that is for an error, or an error's own status.
 type match struct {
@@ -82,7 +92,7 @@ func (q *query) at(set *Set, link error) bool {
 		return false
 	}
 	var sentinel, typed *Rule
-	if of := set.types[addressOf(typ)]; of != nil {
+	if of := set.types.find(addressOf(typ)); of != nil {
 		if len(of.sentinels) > 0 && isComparable(link) {
 			if sentinel = of.sentinels[link]; sentinel != nil && q.take(sentinel, link, bySentinel) {
 				return true

@@ -56,33 +56,49 @@ const (
 
 // ranked is several for the orders that have to know all leaves first.
 func (w *walk) ranked(t tree, from origin, try func(Answer) error) bool {
-	reached := w.reach(t, 0, len(t.segments)-1)
-	ranks := make([]int, len(t.segments))
-	var order []int
-	hopeless := false
-	for i := range t.segments {
-		if !t.segments[i].leaf {
-			continue
-		}
-		if w.search.Order == BySeverity {
-			ranks[i] = w.severity(t, i, reached)
-		} else {
-			ranks[i] = w.precision(t, i)
-		}
-		hopeless = hopeless || w.search.Order == BySeverity && ranks[i] == unanswered
-		order = append(order, i)
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
-	for _, i := range order {
-		if hopeless && ranks[i] == clientError {
+	r := w.rank(t)
+	for _, i := range r.order {
+		if r.keeps(i) {
 			return false
 		}
-		if !t.segments[i].done && w.leaf(t, i, reached, from, try) {
+		if !t.segments[i].done && w.leaf(t, i, len(t.segments), from, try) {
 			return true
 		}
 	}
 	return false
 }
+
+// ranking is the order in which the leaves of a tree are tried.
+type ranking struct {
+	order    []int // indices of their segments
+	ranks    []int // by segment, of the orders that have any
+	hopeless bool  // nobody answers one of them, which is a server error therefore
+}
+
+// rank finds the first matches of all segments, and the order of the leaves.
+func (w *walk) rank(t tree) ranking {
+	w.reach(t, 0, len(t.segments)-1)
+	r := ranking{ranks: make([]int, len(t.segments))}
+	for i := range t.segments {
+		if !t.segments[i].leaf {
+			continue
+		}
+		switch w.search.Order {
+		case BySeverity:
+			r.ranks[i] = w.severity(t, i, len(t.segments))
+			r.hopeless = r.hopeless || r.ranks[i] == unanswered
+		case MostSpecific:
+			r.ranks[i] = w.precision(t, i)
+		}
+		r.order = append(r.order, i)
+	}
+	slices.SortStableFunc(r.order, func(a, b int) int { return r.ranks[a] - r.ranks[b] })
+	return r
+}
+
+// keeps reports whether a server error that nobody answers keeps the leaf, and
+// all behind it, from answering.
+func (r ranking) keeps(i int) bool { return r.hopeless && r.ranks[i] == clientError }
 
 func (w *walk) precision(t tree, i int) int {
 	if j := t.segments[i].best; j >= 0 {

@@ -134,14 +134,26 @@ func newTranslation(key Key, f func(error) error) Rule {
 // own handler, or nil for a translation.
 func (r *Rule) Answer() any { return r.answer }
 
-// String returns what the rule is for and where it was made, as in
-// "On[*shop.SoldOut] (/src/shop/main.go:17)".
-func (r *Rule) String() string {
+// Name returns what the rule is for, as in "On[*shop.SoldOut]". That of nil is
+// "the default answer".
+func (r *Rule) Name() string {
+	if r == nil {
+		return "the default answer"
+	}
 	name := r.key.String()
 	if r.translates {
 		name = "Translate" + name[len("On"):]
 	}
-	return fmt.Sprintf("%s (%s)", name, r.where())
+	return name
+}
+
+// String returns the rule's name and where it was made, as in
+// "On[*shop.SoldOut] (/src/shop/main.go:17)". That of nil is its name.
+func (r *Rule) String() string {
+	if r == nil {
+		return r.Name()
+	}
+	return fmt.Sprintf("%s (%s)", r.Name(), r.where())
 }
 
 func (r *Rule) where() string {

@@ -15,11 +15,7 @@ type RuleError struct {
 
 // Error tells the rule, the cause and the error that the rule was handed.
 func (e *RuleError) Error() string {
-	name := "the default answer"
-	if e.Rule != nil {
-		name = e.Rule.String()
-	}
-	return "errorhandlers: " + name + " failed: " + textOf(e.Cause) + "\nwhile it answered: " + textOf(e.Err)
+	return "errorhandlers: " + e.Rule.String() + " failed: " + textOf(e.Cause) + "\nwhile it answered: " + textOf(e.Err)
 }
 
 // Unwrap returns the cause and what the rule was handed, so that both are

@@ -86,6 +86,7 @@ type walk struct {
 type origin struct {
 	leaf  error
 	scope scope
+	via   *Rule // the translation
 }
 
 // verdict is what became of an attempt.
@@ -97,8 +98,8 @@ const (
 	failed
 )
 
-func (w *walk) attempt(a Answer, try func(Answer) error) verdict {
-	switch err := try(a); {
+func (w *walk) attempt(a *Answer, try func(Answer) error) verdict {
+	switch err := try(*a); {
 	case err == nil:
 		return answered
 	case errors.Is(err, ErrDecline):
@@ -112,7 +113,7 @@ func (w *walk) attempt(a Answer, try func(Answer) error) verdict {
 // group asks the rules for the group, if err is one.
 func (w *walk) group(err error, try func(Answer) error) bool {
 	asked := false
-	for frame := w.rules; frame != nil; frame = frame.Outer {
+	for frame, level := w.rules, 0; frame != nil; frame, level = frame.Outer, level+1 {
 		if frame.Set == nil || frame.Set.group == nil || !w.accepts(frame.Set.group) {
 			continue
 		}
@@ -120,8 +121,8 @@ func (w *walk) group(err error, try func(Answer) error) bool {
 			return false
 		}
 		asked = true
-		a := Answer{Rule: frame.Set.group, Err: err, scope: everything}
-		if v := w.attempt(a, try); v != declined {
+		a := Answer{Rule: frame.Set.group, Err: err, scope: everything, found: found{byGroup, int32(level)}}
+		if v := w.attempt(&a, try); v != declined {
 			return v == answered
 		}
 	}
@@ -164,10 +165,10 @@ func (w *walk) several(err error, from origin, try func(Answer) error) bool {
 	var segments [8]segment
 	bySpawn := w.search.Order == BySpawn
 	t := grow(tree{links[:0], segments[:0]}, err, -1, bySpawn)
-	reached := 0
 	if w.search.Order == BySeverity || w.search.Order == MostSpecific {
 		return w.ranked(t, from, try)
 	}
+	reached := 0
 	for i := range t.segments {
 		if t.segments[i].leaf && !t.segments[i].done {
 			reached = w.reach(t, reached, i)
@@ -248,12 +249,16 @@ func (w *walk) passBy(t tree, j, reached int) {
 // result.
 func (w *walk) answer(m *match, from origin, try func(Answer) error) verdict {
 	if m.rule == nil || !m.rule.translates {
-		return w.attempt(Answer{Rule: m.rule, Err: m.err, Leaf: from.leaf, Status: m.status, scope: from.scope}, try)
+		return w.attempt(&Answer{
+			Rule: m.rule, Err: m.err, Leaf: from.leaf, Status: m.status,
+			scope: from.scope, found: found{m.precision, int32(m.frame)}, via: from.via,
+		}, try)
 	}
 	result := w.translate(m)
 	if result == nil {
 		return declined
 	}
+	from.via = m.rule
 	again := walk{query: query{search: w.search, translated: true}, rules: w.rules}
 	ok := again.leaves(result, from, try)
 	w.faults = append(w.faults, again.faults...)
@@ -265,7 +270,7 @@ func (w *walk) answer(m *match, from origin, try func(Answer) error) verdict {
 
 // lastResorts asks those, and then there is the plain 500.
 func (w *walk) lastResorts(err error, try func(Answer) error) {
-	for frame := w.rules; frame != nil; frame = frame.Outer {
+	for frame, level := w.rules, 0; frame != nil; frame, level = frame.Outer, level+1 {
 		if frame.Set == nil {
 			continue
 		}
@@ -274,14 +279,21 @@ func (w *walk) lastResorts(err error, try func(Answer) error) {
 			if rule == nil || !w.accepts(rule) {
 				continue
 			}
-			switch w.attempt(Answer{Rule: rule, Err: err, scope: everything}, try) {
+			a := Answer{Rule: rule, Err: err, scope: everything, found: found{byLastResort, int32(level)}}
+			switch w.attempt(&a, try) {
 			case answered:
 				return
 			case failed:
-				w.attempt(Answer{Err: err, Status: http.StatusInternalServerError}, try)
+				w.plain(err, try)
 				return
 			}
 		}
 	}
-	w.attempt(Answer{Err: err, Status: http.StatusInternalServerError}, try)
+	w.plain(err, try)
+}
+
+// plain tries the plain 500.
+func (w *walk) plain(err error, try func(Answer) error) {
+	a := Answer{Err: err, Status: http.StatusInternalServerError, found: found{how: byNothing}}
+	w.attempt(&a, try)
 }

@@ -13,7 +13,7 @@ import (
 // use. A nil *Set is valid and empty.
 type Set struct {
 	rules         []Rule
-	types         map[uintptr]*typeRules // by address of the type, see addressOf
+	types         typeTable
 	statuses      map[int]*Rule
 	classes       [6]*Rule
 	interfaces    map[reflect.Type]*Rule
@@ -24,18 +24,6 @@ type Set struct {
 	group         *Rule
 	last          *Rule
 }
-
-// typeRules are the rules for links of one concrete type: one look-up finds
-// both the type's own and those of its sentinels.
-type typeRules struct {
-	rule      *Rule
-	sentinels map[error]*Rule
-}
-
-// addressOf returns a number for the type: as a key of maps it costs a third
-// of what the type itself does. A type in use does not move, and those of
-// rules are in use.
-func addressOf(t reflect.Type) uintptr { return reflect.ValueOf(t).Pointer() }
 
 // Frame is the rules in force at some place: the set of the innermost group of
 // routes and, outwards, those of the groups around it. A sub-router pushes its
@@ -58,7 +46,6 @@ type Frame struct {
 func Compile(rules ...Rule) (*Set, error) {
 	s := &Set{
 		rules:      slices.Clone(rules), // the answers point into it
-		types:      make(map[uintptr]*typeRules),
 		statuses:   make(map[int]*Rule),
 		interfaces: make(map[reflect.Type]*Rule),
 	}
@@ -98,10 +85,10 @@ func fault(index int, rule *Rule, err error) []error {
 func (s *Set) add(rule *Rule) (before *Rule) {
 	switch k := rule.key; k.kind {
 	case sentinelKey:
-		before = put(s.ofType(reflect.TypeOf(k.target)).sentinels, k.target, rule)
+		before = put(s.types.add(reflect.TypeOf(k.target)).sentinels, k.target, rule)
 		s.named = append(s.named, rule)
 	case typeKey:
-		of := s.ofType(k.typ)
+		of := s.types.add(k.typ)
 		before, of.rule = of.rule, rule
 		s.named = append(s.named, rule)
 	case interfaceKey:
@@ -122,15 +109,6 @@ func (s *Set) add(rule *Rule) (before *Rule) {
 		before, s.last = s.last, rule
 	}
 	return before
-}
-
-func (s *Set) ofType(t reflect.Type) *typeRules {
-	of := s.types[addressOf(t)]
-	if of == nil {
-		of = &typeRules{sentinels: make(map[error]*Rule)}
-		s.types[addressOf(t)] = of
-	}
-	return of
 }
 
 func put[K comparable](m map[K]*Rule, key K, rule *Rule) (before *Rule) {

@@ -91,6 +91,9 @@ func samePointer(a, b error) bool {
 // that panics, as a typed nil's does, wraps nothing. What is a leaf must be
 // agreed upon with nursery.Leaves.
 func follow(links []error, err error, bySpawn bool) (chain []error, kids branch) {
+	if len(links) < maxLinks && isBare(err) {
+		return append(links, err), branch{}
+	}
 	chain = links
 	var mark error // a link to look out for: for the ends of long chains that never end
 	defer func() {
@@ -120,6 +123,16 @@ func follow(links []error, err error, bySpawn bool) (chain []error, kids branch)
 		}
 	}
 	return chain, kids
+}
+
+// isBare reports whether err can wrap nothing. That spares most leaves the
+// deferred function that what calls an Unwrap needs.
+func isBare(err error) bool {
+	switch err.(type) {
+	case nil, interface{ Unwrap() error }, interface{ Unwrap() []error }:
+		return false
+	}
+	return true
 }
 
 // beneath returns what err wraps: one error, or several, or nothing.

@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
@@ -61,6 +62,9 @@ type Group struct {
 	// Rules are the group's own error rules. They come before those further
 	// out.
 	Rules []errorhandlers.Rule
+	// Timeout is how much time the requests to the group have, or 0 for as much
+	// as they want. What makes it so is inside of what adds the Rules.
+	Timeout time.Duration
 	// Routes are the group's own.
 	Routes []Route
 	// Groups are those inside this one.

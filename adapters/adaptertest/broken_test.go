@@ -33,7 +33,11 @@ var brokenAdapters = []broken{
 	{"forgets the rules of groups", forgetsGroups, []string{"a group's rules come before", "a group's rules are in force", "faults of a group's"}},
 	{"asks the outer group first", outerFirst, []string{"a group's rules come before"}},
 	{"has the rules of groups in force everywhere", rulesEverywhere, []string{"a group's rules are in force"}},
+	{"forgets timeouts", forgetsTimeouts, []string{"a group's timeout ends", "a group's timeout that passes"}},
+	{"answers a timeout while the handler runs on", leavesLateHandlers, []string{"a group's timeout ends", "what is done within a group's timeout"}},
+	{"has the rules under the timeout", limitsRules, []string{"a rule that answers a group's timeout"}},
 	{"does not see the client leave", cutsContext, []string{
+		"a client that leaves before a group's timeout", "of many clients that leave",
 		"a client that leaves during the fan-out", "a client that leaves during the answer", "a deadline around", "a client that leaves while a rule's",
 	}},
 	{"has the request's values lost", losesValues, []string{"a background task outlives"}},

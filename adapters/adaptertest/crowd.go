@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing/synctest"
@@ -15,15 +16,22 @@ import (
 	"github.com/creche-go/creche/nursery"
 )
 
-const (
-	users    = 64
-	requests = 50 // of each user, one after the other
-)
+const users = 64
+
+// requests is how many each user sends, one after the other. With CRECHE_LONG
+// in the environment all together send more than 10 000.
+func requests() int {
+	if os.Getenv("CRECHE_LONG") != "" {
+		return 160
+	}
+	return 50
+}
 
 // crowd has the cases about many users at once.
 func crowd() []check {
-	// R1, R2, B1
+	// R1, R2, R5, B1
 	return []check{
+		{"of many clients that leave in mid-request every task is cancelled at once, and nothing is left", "R5", both, manyLeave},
 		{"of many users at once each sees what is its own, in handlers, tasks, background tasks and answers", "R1, R2, B1", both, manyUsers},
 	}
 }
@@ -43,7 +51,7 @@ func manyUsers(t *trial) {
 	}
 	for u := range users {
 		t.clients.Go(func(ctx context.Context) error {
-			for n := range requests {
+			for n := range requests() {
 				askAs(ctx, s, fmt.Sprintf("u%d-%d", u, n), ways[(u+n)%len(ways)])
 				if t.Failed() {
 					break // the others would say the same
@@ -54,8 +62,45 @@ func manyUsers(t *trial) {
 	}
 	t.clientsDone()
 	synctest.Wait()
-	if got := background.Load(); got != users*requests && !t.Failed() {
-		t.Errorf("background tasks: got %d, want %d", got, users*requests)
+	if got := background.Load(); int(got) != users*requests() && !t.Failed() {
+		t.Errorf("background tasks: got %d, want %d", got, users*requests())
+	}
+}
+
+// manyLeave has all clients give up after a while, in the midst of the tasks.
+func manyLeave(t *trial) {
+	const patience = 5 * time.Millisecond
+	var cancelled, late atomic.Int32
+	s := t.serve(unasked(t), one(func(_ http.ResponseWriter, r *http.Request, _ Params) error {
+		began := time.Now()
+		waits := func(ctx context.Context) error {
+			<-ctx.Done()
+			if !errors.Is(context.Cause(ctx), creche.ErrClientGone) || time.Since(began) > patience+10*time.Millisecond {
+				late.Add(1)
+			}
+			cancelled.Add(1)
+			return ctx.Err()
+		}
+		return nursery.All(r.Context(), waits, waits)
+	}))
+	for range users {
+		t.clients.Go(func(ctx context.Context) error {
+			for range requests() {
+				giveUp, cancel := context.WithTimeout(ctx, patience)
+				r := &reply{t: t, what: "GET /one"}
+				r.ask(giveUp, s.server.Client(), s.server.URL+"/one", nil, nil)
+				cancel()
+				if r.lost(); t.Failed() {
+					break // the others would say the same
+				}
+			}
+			return nil
+		})
+	}
+	t.clientsDone()
+	synctest.Wait()
+	if got, want := int(cancelled.Load()), 2*users*requests(); (got != want || late.Load() != 0) && !t.Failed() {
+		t.Errorf("tasks: got %d cancelled and %d of them late or for another reason, want %d and 0", got, late.Load(), want)
 	}
 }
 

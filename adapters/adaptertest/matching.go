@@ -83,7 +83,12 @@ func checkMatches(t *trial, o creche.Options, tests []matchCase) {
 	for _, tt := range tests {
 		o.Errors = tt.rules
 		s := t.serve(o, Group{Routes: []Route{
-			{http.MethodGet, "/handler", failsWith(tt.err)},
+			{http.MethodGet, "/handler", func(_ http.ResponseWriter, r *http.Request, _ Params) error {
+				if e := creche.ExchangeOf(r.Context()).Explain(tt.err); e.Rule == nil {
+					t.Errorf("%s: explained: got %v, want a rule", tt.name, e)
+				}
+				return tt.err
+			}},
 			{http.MethodGet, "/task", func(w http.ResponseWriter, r *http.Request, p Params) error {
 				fails(r, tt.err)
 				return ok(w, r, p)

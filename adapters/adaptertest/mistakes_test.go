@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/adaptertest"
@@ -197,6 +198,30 @@ func rulesEverywhere(a *adapter) {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func forgetsTimeouts(a *adapter) {
+	a.timeout = func(*creche.App, time.Duration) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler { return next }
+	}
+}
+
+func leavesLateHandlers(a *adapter) {
+	a.timeout = func(_ *creche.App, d time.Duration) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler { return http.TimeoutHandler(next, d, "") }
+	}
+}
+
+func limitsRules(a *adapter) {
+	a.timeout = func(app *creche.App, d time.Duration) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := context.WithTimeout(r.Context(), d)
+				defer cancel()
+				app.Exchange(w, r.WithContext(ctx), nil, next)
+			})
+		}
+	}
 }
 
 func cutsContext(a *adapter) {

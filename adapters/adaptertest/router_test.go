@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/adaptertest"
@@ -128,6 +129,7 @@ type adapter struct {
 	install func(app *creche.App, rt *router) http.Handler
 	handler func(adaptertest.Route) http.Handler
 	group   func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler
+	timeout func(app *creche.App, d time.Duration) func(http.Handler) http.Handler
 	refuse  func(w http.ResponseWriter, r *http.Request, status int, allow string)
 	central func(r *http.Request, err error) // the router's error handler
 	watch   func(a *adapter, mw func(http.Handler) http.Handler)
@@ -144,6 +146,7 @@ func sound() *adapter {
 		group: func(app *creche.App, rules []errorhandlers.Rule) func(http.Handler) http.Handler {
 			return app.Errors(rules...)
 		},
+		timeout: func(app *creche.App, d time.Duration) func(http.Handler) http.Handler { return app.Timeout(d) },
 		refuse: func(w http.ResponseWriter, r *http.Request, status int, allow string) {
 			if allow != "" {
 				w.Header().Set("Allow", allow)
@@ -259,7 +262,10 @@ func (a *adapter) mount(app *creche.App, rt *router, prefix string, g adaptertes
 		rt.handle(route.Method, prefix+route.Path, rules(a.handler(route)))
 	}
 	for _, sub := range g.Groups {
-		inner := a.group(app, sub.Rules)
-		a.mount(app, rt, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(inner(h)) })
+		inner, timeout := a.group(app, sub.Rules), func(h http.Handler) http.Handler { return h }
+		if sub.Timeout != 0 {
+			timeout = a.timeout(app, sub.Timeout)
+		}
+		a.mount(app, rt, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(inner(timeout(h))) })
 	}
 }

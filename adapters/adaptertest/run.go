@@ -46,7 +46,6 @@ func Waiting() []string {
 
 var waiting = []string{
 	"R7: a handler outside any middleware, which no adapter sees: see package creche",
-	"R13: a timeout for a route, as middleware: not built",
 	"E8: the cost of matching, which depends on no router: see the benchmarks of package errorhandlers",
 }
 
@@ -95,7 +94,7 @@ var protocols = []struct {
 func cases() []check {
 	return slices.Concat(
 		joining(), failing(), matching(), rulehandlers(), scoped(), nesting(), answers(), refusals(), foreign(),
-		wire(), committing(), leaving(), ending(), bodies(), background(), adopting(), crowd(), costs(),
+		wire(), committing(), leaving(), ending(), timeouts(), bodies(), background(), adopting(), crowd(), costs(),
 	)
 }
 

@@ -53,6 +53,9 @@ func mount(r chi.Router, app *creche.App, g adaptertest.Group) {
 	for _, sub := range g.Groups {
 		r.Route(sub.Prefix, func(r chi.Router) {
 			r.Use(app.Errors(sub.Rules...))
+			if sub.Timeout != 0 {
+				r.Use(app.Timeout(sub.Timeout))
+			}
 			mount(r, app, sub)
 		})
 	}

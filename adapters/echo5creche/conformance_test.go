@@ -64,7 +64,11 @@ func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
 		g.Add(route.Method, pattern(route), handle(route))
 	}
 	for _, sub := range of.Groups {
-		mount(g.Group(sub.Prefix, echo5creche.Errors(app, sub.Rules...)), app, sub)
+		group := g.Group(sub.Prefix, echo5creche.Errors(app, sub.Rules...))
+		if sub.Timeout != 0 {
+			group.Use(echo5creche.Timeout(app, sub.Timeout))
+		}
+		mount(group, app, sub)
 	}
 }
 

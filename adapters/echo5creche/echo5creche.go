@@ -30,6 +30,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
@@ -59,13 +60,13 @@ func Use(e *echo.Echo, app *creche.App) {
 	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echo5creche: Use: called for this Echo before")
 	}
-	a := &adapter{app: app}
+	a := &adapter{exchange: app.Exchange}
 	if isOwn(e.HTTPErrorHandler) {
 		a.own = e.HTTPErrorHandler
 	}
 	e.HTTPErrorHandler = a.handleError
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c *echo.Context) error { return serve(app, c, next) }
+		return func(c *echo.Context) error { return serve(a.exchange, c, next) }
 	})
 }
 
@@ -77,19 +78,41 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echo5creche: Errors: nil app")
 	}
-	set := app.Compile(rules...)
+	set, exchange := app.Compile(rules...), app.Exchange
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
 			if x := exchangeOf(c); x != nil {
 				x.Push(set)
 				return next(c)
 			}
-			return serve(app, c, func(c *echo.Context) error {
+			return serve(exchange, c, func(c *echo.Context) error {
 				exchangeOf(c).Push(set)
 				return next(c)
 			})
 		}
 	}
+}
+
+// Timeout returns middleware that gives what is inside it d from the begin of
+// each request, as [creche.App.Timeout] does: its context ends, all is joined,
+// and the rules answer. It suits a Group and a single route. A nil app panics.
+func Timeout(app *creche.App, d time.Duration) echo.MiddlewareFunc {
+	if app == nil {
+		panic("echo5creche: Timeout: nil app")
+	}
+	exchange := app.Within(d)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error { return serve(exchange, c, next) }
+	}
+}
+
+// Explain is [creche.App.Explain] with what is special to echo: its errors, and
+// rules in its shape. A nil app panics.
+func Explain(app *creche.App, err error, group ...errorhandlers.Rule) errorhandlers.Explanation {
+	if app == nil {
+		panic("echo5creche: Explain: nil app")
+	}
+	return app.ExplainFor((*request)(nil), err, group...)
 }
 
 // request is one request on its way through the middleware: the router of its
@@ -106,13 +129,16 @@ type request struct {
 	handed error                  // what it was given for that
 }
 
+// exchangeFunc is [creche.App.Exchange], of some app.
+type exchangeFunc func(w http.ResponseWriter, r *http.Request, router creche.Router, next http.Handler)
+
 // serve takes a request through an exchange that calls next. It has to be
 // called in the frame of echo's ServeHTTP, which takes c back at its end, and
 // at a panic too.
-func serve(app *creche.App, c *echo.Context, next echo.HandlerFunc) error {
+func serve(exchange exchangeFunc, c *echo.Context, next echo.HandlerFunc) error {
 	q := &request{c: c, next: next, outer: c.Response()}
 	defer q.show(c.Request(), q.outer)
-	app.Exchange((*response)(q), c.Request(), q, q)
+	exchange((*response)(q), c.Request(), q, q)
 	return nil
 }
 
@@ -145,8 +171,8 @@ const lastKey = "github.com/creche-go/creche/adapters/echo5creche"
 
 // adapter is what Use makes for an Echo.
 type adapter struct {
-	app *creche.App
-	own echo.HTTPErrorHandler // that was there before, or nil
+	exchange exchangeFunc
+	own      echo.HTTPErrorHandler // that was there before, or nil
 }
 
 // handleError is the HTTPErrorHandler.
@@ -174,11 +200,11 @@ func (a *adapter) handleOutside(c *echo.Context, err error) {
 		if _, recovered := err.(*nursery.PanicError); recovered { // and not for Repanic
 			err = fmt.Errorf("echo5creche: recovered: %w", err)
 		}
-		_ = serve(a.app, c, func(*echo.Context) error { return err })
+		_ = serve(a.exchange, c, func(*echo.Context) error { return err })
 		return
 	}
 	if c.Get(lastKey) == nil {
-		_ = serve(a.app, c, func(c *echo.Context) error {
+		_ = serve(a.exchange, c, func(c *echo.Context) error {
 			c.Set(lastKey, exchangeOf(c))
 			return nil
 		})

@@ -143,3 +143,24 @@ func TestARuleHasAResponseAndARequestAsNew(t *testing.T) {
 	}
 	told.check(t)
 }
+
+// E1: echo's errors and handlers are explained by the adapter.
+func TestExplain(t *testing.T) {
+	app, _ := newApp(echo5creche.OnStatus(http.StatusForbidden, answer("status")), onSoldOut(http.StatusConflict))
+	for _, tc := range []struct {
+		err  error
+		rule string
+	}{
+		{echo.NewHTTPError(http.StatusForbidden, ""), "OnStatus(403)"},
+		{&soldOut{"tea"}, "On[*echo5creche_test.soldOut]"},
+		{errPlain, "OnAny"},
+	} {
+		if e := echo5creche.Explain(app, tc.err, echo5creche.OnAny(answer("any"))); e.Rule.Name() != tc.rule || e.Faults != nil {
+			t.Errorf("%v: got %v, faults %v, want %s", tc.err, e, e.Faults, tc.rule)
+		}
+	}
+	if e := echo5creche.Explain(app, echo.ErrNotFound); e.Status != http.StatusNotFound || e.Rule != nil {
+		t.Errorf("got %v, want 404 by its own status", e)
+	}
+	panics(t, "echo5creche: Explain: nil app", func() { echo5creche.Explain(nil, errPlain) })
+}

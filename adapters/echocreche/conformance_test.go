@@ -62,7 +62,11 @@ func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
 		g.Add(route.Method, pattern(route), handle(route))
 	}
 	for _, sub := range of.Groups {
-		mount(g.Group(sub.Prefix, echocreche.Errors(app, sub.Rules...)), app, sub)
+		group := g.Group(sub.Prefix, echocreche.Errors(app, sub.Rules...))
+		if sub.Timeout != 0 {
+			group.Use(echocreche.Timeout(app, sub.Timeout))
+		}
+		mount(group, app, sub)
 	}
 }
 

@@ -33,7 +33,11 @@ func mount(mux *http.ServeMux, app *creche.App, prefix string, g adaptertest.Gro
 	for _, sub := range g.Groups {
 		inside := http.NewServeMux()
 		mount(inside, app, prefix+sub.Prefix, sub)
-		mux.Handle(prefix+sub.Prefix+"/", app.Errors(sub.Rules...)(inside))
+		var h http.Handler = inside
+		if sub.Timeout != 0 {
+			h = app.Timeout(sub.Timeout)(h)
+		}
+		mux.Handle(prefix+sub.Prefix+"/", app.Errors(sub.Rules...)(h))
 	}
 }
 

@@ -30,8 +30,11 @@ func mount(r *httprouter.Router, app *creche.App, prefix string, g adaptertest.G
 		r.Handler(route.Method, pattern.Replace(prefix+route.Path), rules(creche.Handler(call(route))))
 	}
 	for _, sub := range g.Groups {
-		own := app.Errors(sub.Rules...)
-		mount(r, app, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(own(h)) })
+		own, timeout := app.Errors(sub.Rules...), func(h http.Handler) http.Handler { return h }
+		if sub.Timeout != 0 {
+			timeout = app.Timeout(sub.Timeout)
+		}
+		mount(r, app, prefix+sub.Prefix, sub, func(h http.Handler) http.Handler { return rules(own(timeout(h))) })
 	}
 }
 

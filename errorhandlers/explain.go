@@ -1,0 +1,172 @@
+package errorhandlers
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// Explanation says what answers an error and why, as a value for tests and
+// logs. It says what [Search.Each] tries first; handlers were not run, so one
+// that would decline or fail counts as the answer.
+//
+// Its String has a line for the answer and one for each leaf that was passed
+// over; as a [slog.LogValuer] it is a group.
+type Explanation struct {
+	Answer
+	// Carried is the status that Err itself carries, or 0. With a Rule the
+	// client is sent what the rule's handler says, which need not be this.
+	Carried int
+	// Passed are the leaves that do not make the answer, in the order in which
+	// they are tried.
+	Passed []Passed
+	// Faults are the panics of predicates and translations, as
+	// [Search.Each] returns them.
+	Faults error
+}
+
+// Passed is a leaf that does not make the answer.
+type Passed struct {
+	// Leaf is the leaf.
+	Leaf error
+	// Reason says why, in words that may change.
+	Reason string
+	// Would is what would have answered the leaf if it had been tried, and the
+	// zero Answer if nothing would or the answer deals with it already.
+	Would Answer
+}
+
+// Why a leaf does not make the answer.
+const (
+	reasonCovered    = "the same answer deals with it"
+	reasonGroupOnly  = "the predicate holds for its group, but not for it"
+	reasonLater      = "another leaf comes before it"
+	reasonKept       = "a server error that nobody answers comes before it"
+	reasonUnanswered = "no rule is for it, and it carries no status"
+	reasonTranslated = "nobody answers what it is translated to"
+)
+
+// Explain says what answers err, and why. It calls predicates and translations
+// but no handlers. For an err of nil it is the zero Explanation. It is not
+// for each request: it allocates, and costs some microseconds.
+func (s Search) Explain(err error, rules *Frame) Explanation {
+	var e Explanation
+	if err == nil {
+		return e
+	}
+	e.Answer, e.Faults = s.First(err, rules)
+	e.Carried = s.carried(e.Err)
+	w := walk{query: query{search: s}, rules: rules}
+	t := grow(tree{}, err, -1, s.Order == BySpawn)
+	selective := e.selective(t)
+	answers := e.Leaf != nil
+	r := w.rank(t)
+	for _, i := range r.order {
+		p := w.passed(t, r, i)
+		switch handed := e.found.how != byLastResort && e.scope.has(i); {
+		case handed && selective && !e.holds(p.Leaf):
+			p = Passed{Leaf: p.Leaf, Reason: reasonGroupOnly}
+		case handed && answers && p.Would.Rule == e.Rule:
+			answers = false // it is this leaf: the first that it can be
+			continue
+		case handed:
+			p = Passed{Leaf: p.Leaf, Reason: reasonCovered}
+		}
+		e.Passed = append(e.Passed, p)
+	}
+	return e
+}
+
+// carried returns the status that err itself carries, if it is one for which it
+// is answered.
+func (s Search) carried(err error) int {
+	if isPanic(err) {
+		return 0
+	}
+	return statusOf(err, s.Status)
+}
+
+// passed tells what would answer a leaf, and why it does not.
+func (w *walk) passed(t tree, r ranking, i int) Passed {
+	p := Passed{Leaf: t.head(i), Reason: reasonUnanswered}
+	if !t.segments[i].done && w.leaf(t, i, len(t.segments), origin{}, func(a Answer) error {
+		p.Would = a
+		return nil
+	}) {
+		p.Reason = reasonLater
+		if r.keeps(i) {
+			p.Reason = reasonKept
+		}
+	} else if t.segments[i].done {
+		p.Reason = reasonTranslated
+	}
+	return p
+}
+
+// String tells the answer and the leaves that were passed over, a line each,
+// without a final line break.
+func (e Explanation) String() string {
+	var b strings.Builder
+	if e.Err == nil {
+		return "there is nothing to answer"
+	}
+	_, _ = fmt.Fprintf(&b, "%s, by %s", e.Answer.describe(), e.How())
+	if e.Level() >= 0 {
+		_, _ = fmt.Fprintf(&b, " at level %d", e.Level())
+	}
+	_, _ = fmt.Fprintf(&b, ": %s", brief(e.Err))
+	for _, p := range e.Passed {
+		_, _ = fmt.Fprintf(&b, "\n\tpassed over: %s: %s", brief(p.Leaf), p.Reason)
+		if p.Would.Err != nil {
+			b.WriteString(" (" + p.Would.describe() + ")")
+		}
+	}
+	return b.String()
+}
+
+// describe names what answers.
+func (a Answer) describe() string {
+	name := a.Rule.String()
+	if a.Rule == nil {
+		name = fmt.Sprintf("%s %d", name, a.Status)
+	}
+	if a.via != nil {
+		name += " via " + a.via.String()
+	}
+	return name
+}
+
+// brief is the type and the first line of the text of err.
+func brief(err error) string {
+	text, _, _ := strings.Cut(textOf(err), "\n")
+	return fmt.Sprintf("%T %q", err, text)
+}
+
+// LogValue returns a group with rule, how, error and, where there are any,
+// level, status, via, passed and faults.
+func (e Explanation) LogValue() slog.Value {
+	if e.Err == nil {
+		return slog.GroupValue()
+	}
+	attrs := []slog.Attr{slog.String("rule", e.Rule.String()), slog.String("how", e.How()), slog.String("error", brief(e.Err))}
+	if e.Rule != nil {
+		attrs = append(attrs, slog.Int("level", e.Level()))
+	}
+	if status := max(e.Status, e.Carried); status != 0 {
+		attrs = append(attrs, slog.Int("status", status))
+	}
+	if e.via != nil {
+		attrs = append(attrs, slog.String("via", e.via.String()))
+	}
+	if len(e.Passed) > 0 {
+		passed := make([]string, len(e.Passed))
+		for i, p := range e.Passed {
+			passed[i] = brief(p.Leaf) + ": " + p.Reason
+		}
+		attrs = append(attrs, slog.Any("passed", passed))
+	}
+	if e.Faults != nil {
+		attrs = append(attrs, slog.String("faults", textOf(e.Faults)))
+	}
+	return slog.GroupValue(attrs...)
+}

@@ -1,0 +1,184 @@
+package errorhandlers_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/creche-go/creche/errorhandlers"
+)
+
+// explained is an explanation in short: what answers, by what, at which level
+// and via which translation, and then the leaves that were passed over.
+func explained(e errorhandlers.Explanation) string {
+	parts := []string{e.Rule.Name() + " by " + e.How()}
+	if e.Rule == nil {
+		parts[0] = fmt.Sprintf("%d by %s", e.Status, e.How())
+	}
+	if e.Level() >= 0 {
+		parts[0] += fmt.Sprintf(" at %d", e.Level())
+	}
+	if e.Via() != nil {
+		parts[0] += " via " + e.Via().Name()
+	}
+	for _, p := range e.Passed {
+		text := p.Leaf.Error() + ": " + p.Reason
+		if p.Would.Err != nil {
+			text += " (" + p.Would.How() + ")"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func TestExplain(t *testing.T) { // E1, E2, E3
+	join := errors.Join
+	const (
+		covered = "the same answer deals with it"
+		group   = "the predicate holds for its group, but not for it"
+		later   = "another leaf comes before it"
+		kept    = "a server error that nobody answers comes before it"
+		nobody  = "no rule is for it, and it carries no status"
+		no      = "nobody answers what it is translated to"
+	)
+	outer := []rule{
+		sayOn[*soldOut]("sold out"), errorhandlers.OnIs(errSentinel, say("sentinel")), errorhandlers.OnStatus(418, say("418")),
+		errorhandlers.OnStatusClass(4, say("4xx")), sayOn[timeouter]("timeout"), to[teapot](nil),
+		errorhandlers.OnMatch(func(err error) bool { return err == errOther }, say("other")),
+	}
+	for _, tc := range []struct {
+		name  string
+		order errorhandlers.Order
+		err   error
+		inner []rule
+		outer []rule
+		want  string
+	}{
+		{"nothing", 0, nil, nil, nil, "0 by nothing"},
+		{"a type", 0, &soldOut{}, nil, outer, "On[*errorhandlers_test.soldOut] by type at 1"},
+		{"a type, of the innermost frame", 0, &soldOut{}, []rule{sayOn[*soldOut]("")}, outer, "On[*errorhandlers_test.soldOut] by type at 0"},
+		{"a sentinel, wrapped", 0, &upstream{errSentinel}, nil, outer, "OnIs(sentinel) by sentinel at 1"},
+		{"a link's own Is", 0, like{target: errSentinel}, nil, outer, "OnIs(sentinel) by Is or As method at 1"},
+		{"a status", 0, status(418), nil, outer, "OnStatus(418) by status at 1"},
+		{"a class", 0, status(404), nil, outer, "OnStatusClass(4) by status class at 1"},
+		{"an interface", 0, slow{}, nil, outer, "On[errorhandlers_test.timeouter] by interface at 1"},
+		{"a predicate", 0, errOther, nil, outer, "OnMatch by predicate at 1"},
+		{"its own status", 0, status(503), nil, outer, "503 by own status"},
+		{"nobody", 0, errUnhandled, nil, outer, "500 by nothing; unhandled: " + nobody},
+		{"a last resort", 0, errUnhandled, []rule{errorhandlers.OnAny(say(""))}, outer, "OnAny by last resort at 0; unhandled: " + nobody},
+		{"a translation", 0, &upstream{errOther}, []rule{to[*upstream](&soldOut{})}, outer,
+			"On[*errorhandlers_test.soldOut] by type at 1 via Translate[*errorhandlers_test.upstream]"},
+		{"a translation to what nobody answers", 0, &upstream{errOther}, []rule{to[*upstream](errUnhandled)}, nil, "500 by nothing; upstream: other: " + no},
+		{"a group's rule", 0, join(errOther, status(404)), []rule{errorhandlers.OnGroup(say(""))}, outer,
+			"OnGroup by group at 0; other: " + covered + "; 404 Not Found: " + covered},
+		{"the first leaf that can be answered", 0, join(errUnhandled, status(403), &soldOut{}), nil, outer[:1],
+			"403 by own status; unhandled: " + nobody + "; sold out: : " + later + " (type)"},
+		{"a link above others", 0, join(errUnhandled, &upstream{join(errOther, errSentinel)}), []rule{sayOn[*upstream]("")}, nil,
+			"On[*errorhandlers_test.upstream] by type at 0; unhandled: " + nobody + "; sentinel: " + covered},
+		{"equal leaves", 0, join(errSentinel, errSentinel), nil, outer, "OnIs(sentinel) by sentinel at 1; sentinel: " + later + " (sentinel)"},
+		{"a predicate that the whole group satisfies", 0, join(errUnhandled, &upstream{errSentinel}, errOther),
+			[]rule{errorhandlers.OnMatch(func(err error) bool { return errors.Is(err, errSentinel) }, say(""))}, nil,
+			"OnMatch by predicate at 0; unhandled: " + group + "; other: " + group},
+		{"by spawn", errorhandlers.BySpawn, multi(2, status(409), 1, status(404)), nil, nil, "404 by own status; 409 Conflict: " + later + " (own status)"},
+		{"by severity", errorhandlers.BySeverity, join(status(404), errUnhandled, status(503)), nil, nil,
+			"503 by own status; unhandled: " + nobody + "; 404 Not Found: " + kept + " (own status)"},
+		{"by severity, hopeless", errorhandlers.BySeverity, join(status(404), errUnhandled), nil, nil,
+			"500 by nothing; unhandled: " + nobody + "; 404 Not Found: " + kept + " (own status)"},
+		{"the most specific", errorhandlers.MostSpecific, join(status(404), &soldOut{}), nil, outer,
+			"On[*errorhandlers_test.soldOut] by type at 1; 404 Not Found: " + later + " (status class)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := explained(errorhandlers.Search{Order: tc.order}.Explain(tc.err, frames(t, tc.inner, tc.outer))); got != tc.want {
+				t.Errorf("\n got %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestExplanationAsText(t *testing.T) {
+	f := frames(t, []rule{to[*upstream](&soldOut{"7"})}, []rule{sayOn[*soldOut]("")})
+	e := errorhandlers.Search{}.Explain(errors.Join(errUnhandled, &upstream{errOther}, status(404)), f)
+	lines := strings.Split(e.String(), "\n")
+	want := []string{
+		`On[*errorhandlers_test.soldOut] (`, "\tpassed over: *errors.errorString \"unhandled\": no rule is for it, and it carries no status",
+		"\tpassed over: *errorhandlers.Problem \"404 Not Found\": another leaf comes before it (the default answer 404)",
+	}
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], want[0]) || lines[1] != want[1] || lines[2] != want[2] {
+		t.Errorf("got %q, want %q", lines, want)
+	}
+	if tail := `, by type at level 1: *errorhandlers_test.soldOut "sold out: 7"`; !strings.HasSuffix(lines[0], tail) || !strings.Contains(lines[0], ") via Translate[") {
+		t.Errorf("got %q, want via a translation, and %q", lines[0], tail)
+	}
+	if got := (errorhandlers.Explanation{}).String(); got != "there is nothing to answer" {
+		t.Errorf("got %q for no error", got)
+	}
+}
+
+func TestExplanationInLogs(t *testing.T) {
+	log := func(e errorhandlers.Explanation) string {
+		var b bytes.Buffer
+		slog.New(slog.NewTextHandler(&b, nil)).Info("m", "why", e)
+		return b.String()
+	}
+	f := frames(t, []rule{
+		to[*upstream](status(418)),
+		errorhandlers.OnStatus(418, say("")),
+		errorhandlers.OnMatch(func(error) bool { panic("in a predicate") }, say("")),
+	})
+	got := log(errorhandlers.Search{}.Explain(errors.Join(errUnhandled, &upstream{errOther}), f))
+	for _, want := range []string{
+		`why.rule="OnStatus(418) (`, `why.how=status `, `why.error="*errorhandlers.Problem \"418 I'm a teapot\""`, "why.level=0", "why.status=418",
+		`why.via="Translate[`, `why.passed="[*errors.errorString \"unhandled\": no rule`, "why.faults=", "in a predicate",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s in it", got, want)
+		}
+	}
+	got = log(errorhandlers.Search{}.Explain(status(404), f))
+	if !strings.Contains(got, `why.rule="the default answer" why.how="own status" why.error="*errorhandlers.Problem \"404 Not Found\"" why.status=404`) {
+		t.Errorf("got %s for a default answer", got)
+	}
+	if got := log(errorhandlers.Explanation{}); strings.Contains(got, "why") {
+		t.Errorf("got %s for no error, want nothing", got)
+	}
+}
+
+// A Search explains what its caller can answer, not what others could.
+func TestExplainForCallersThatRunNoHandlers(t *testing.T) {
+	f := frames(t, []rule{sayOn[*upstream](""), to[*soldOut](status(409))})
+	s := errorhandlers.Search{Accept: func(any) bool { return false }}
+	if got := explained(s.Explain(&upstream{&soldOut{}}, f)); got != "409 by own status via Translate[*errorhandlers_test.soldOut]" {
+		t.Errorf("got %s", got)
+	}
+	s.Status = errorhandlers.ForeignStatus
+	if e := s.Explain(foreign{410}, f); e.Status != 410 || e.Carried != 410 {
+		t.Errorf("got %d and %d, want 410 twice", e.Status, e.Carried)
+	}
+}
+
+// Errors made in bad faith are explained like others.
+func TestExplainErrorsMadeInBadFaith(t *testing.T) { // E8
+	ring := new(link)
+	ring.err = ring
+	deep := error(&soldOut{})
+	for range 100_000 {
+		deep = &link{deep}
+	}
+	f := frames(t, []rule{errorhandlers.OnStatusClass(5, say("5xx"))})
+	for _, err := range []error{ring, deep, (*soldOut)(nil), hidden{[]int{1}}, list{}, list{nil, (*upstream)(nil)}, &shy{}} {
+		e := errorhandlers.Search{}.Explain(err, f)
+		if e.Err == nil {
+			t.Errorf("%T: got no answer", err)
+		}
+		_, _ = e.String(), e.LogValue()
+	}
+}
+
+// link wraps an error without a text of its own.
+type link struct{ err error }
+
+func (*link) Error() string   { return "link" }
+func (l *link) Unwrap() error { return l.err }

@@ -1,0 +1,84 @@
+// Command routers measures requests over loopback beside the bare router, and
+// prints for each router what a request costs: with the router alone, with
+// creche in it, with two tasks in a nursery, and with two in an errgroup written
+// by hand into the bare router's handler.
+//
+// Servers and clients share the process, CPU time is what is measured, and the
+// variants of a router take turns, so that whatever else the machine does falls
+// on all alike. The ratios are what counts: each is the median of those of the
+// rounds.
+//
+//	go run ./routers                    # all routers
+//	go run ./routers -row chi -rounds 20
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("routers: ")
+	testing.Init()
+	row := flag.String("row", "", "measure only routers whose name matches this `regexp`")
+	rounds := flag.Int("rounds", 60, "samples of each cell")
+	long := flag.Duration("time", 50*time.Millisecond, "how long a sample takes")
+	clients := flag.Int("clients", 8, "connections that ask at the same time")
+	flag.Parse()
+	if err := run(os.Stdout, *row, *rounds, *long, *clients); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(out io.Writer, row string, rounds int, long time.Duration, clients int) error {
+	if rounds < 1 || long <= 0 || clients < 1 || flag.NArg() > 0 {
+		return errors.New("want -rounds and -clients of at least 1, a -time above 0 and no arguments")
+	}
+	match, err := regexp.Compile(row)
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(routers(), func(r router) bool { return !match.MatchString(r.name) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("no router matches %q", row)
+	}
+	fmt.Fprintf(out, "Requests by second of CPU time, clients included, over loopback with %d clients, of %d rounds the median; GOMAXPROCS=%d, %s %s/%s.\n\n",
+		clients, rounds, runtime.GOMAXPROCS(0), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(out, "| router | bare | creche | of bare | creche, two tasks | errgroup by hand | of errgroup | bare, called directly | creche, called directly |")
+	fmt.Fprintln(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: |")
+	for _, r := range chosen {
+		cells, err := measure(r, rounds, long, clients)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		fmt.Fprintf(out, "| %s | %.0f | %.0f | %.1f %% | %.0f | %.0f | %.1f %% | %s | %s |\n", r.name,
+			median(cells[bare]), median(cells[creched]), 100*ratio(cells[creched], cells[bare]),
+			median(cells[tasks]), median(cells[byHand]), 100*ratio(cells[tasks], cells[byHand]),
+			direct(r.variants[bare]()), direct(r.variants[creched]()))
+	}
+	return nil
+}
+
+// ratio is the median of the ratios of each round.
+func ratio(ours, theirs []float64) float64 {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = ours[i] / theirs[i]
+	}
+	return median(ratios)
+}
+
+func median(of []float64) float64 {
+	of = slices.Sorted(slices.Values(of))
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
+}

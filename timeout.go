@@ -1,0 +1,50 @@
+package creche
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Timeout returns middleware that gives what is inside it d from the begin of
+// each request: for a single route, a chi Route, Group or Mount, a subtree of a
+// ServeMux. When the time is over the context of the handler and of its tasks
+// ends with [ErrRequestTimeout]. They are joined, and then the rules answer; by
+// default that is a 503. Work that is completed all the same has not timed
+// out, however late, and its response is sent.
+//
+// Nothing goes on behind an answer's back: a handler that ignores its context
+// is waited for, as is one that reads a body which does not come, for which
+// there is [http.ResponseController.SetReadDeadline]. A response that was
+// flushed is cut. Rules and their handlers are not under the deadline.
+//
+// A d of 0 or less is a fault, returned by [App.Check] and [App.Serve], and no
+// limit until then. Of several, one in the other, the first to be over counts.
+// The cost is that of an [Exchange] and of [context.WithTimeout].
+func (a *App) Timeout(d time.Duration) func(http.Handler) http.Handler {
+	exchange := a.Within(d)
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("creche: Timeout: nil handler")
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, nil, next) })
+	}
+}
+
+// Within returns an [App.Exchange] that ends d after its begin, for timeouts in
+// a router's own shape: see [App.Timeout]. It is part of the kit for authors of
+// adapters.
+func (a *App) Within(d time.Duration) func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
+	if d <= 0 {
+		a.fault(fmt.Errorf("creche: Timeout of %v: want more than 0", d))
+		return a.Exchange
+	}
+	return func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
+		x := new(Exchange)
+		x.open(a, router, w, r)
+		ctx, cancel := context.WithTimeout((*outerContext)(x), d)
+		defer cancel()
+		x.enter(ctx, next)
+	}
+}
