@@ -137,6 +137,31 @@ func TestAFailureToldByAHandleIsFiledOnce(t *testing.T) {
 	}
 }
 
+// N3, N13: also when a time scope on the way has stripped it of what looks like
+// an echo there.
+func TestWhatAHandleTellsIsKnownOutsideATimeScope(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			h := nursery.Async(n, func(context.Context) (int, error) {
+				return 0, errors.Join(context.Canceled, fmt.Errorf("wrapped: %w", errA))
+			})
+			n.Go(func(ctx context.Context) error {
+				_, err := nursery.MoveOnAfter(ctx, time.Hour, func(ctx context.Context) error {
+					_ = waits(ctx)
+					_, err := h.Wait(context.Background())
+					return err
+				})
+				return fmt.Errorf("passed on: %w", err)
+			})
+			return nil
+		})
+		failures := slices.Collect(nursery.Leaves(err))
+		if len(failures) != 2 || !errors.Is(failures[1], errA) {
+			t.Errorf("got %q, want what the task failed with, once", failures)
+		}
+	})
+}
+
 // filed returns what task has failed with, by what Run returned.
 func filed(err error, task string) error {
 	if m, ok := err.(*nursery.MultiError); ok {

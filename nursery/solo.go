@@ -129,9 +129,10 @@ func (t *told) Error() string { return text(t.err) }
 func (t *told) Unwrap() error { return t.err }
 
 // hasTold reports whether err is what the handle of a task of n told, and so
-// has been filed, or reported, before. What [Filter] leaves of it is no other.
+// has been filed, or reported, before. What [Filter], or a time scope, leaves of
+// it is no other.
 func (n *Nursery) hasTold(err error) bool {
-	if p, ok := err.(*pruned); ok {
+	for p, ok := err.(*pruned); ok; p, ok = err.(*pruned) {
 		err = p.link
 	}
 	t, ok := err.(*told)
