@@ -18,6 +18,8 @@ var (
 	errA = errors.New("a failed")
 	errB = errors.New("b failed")
 	errC = errors.New("c failed")
+
+	errGone = errors.New("parent gone")
 )
 
 // waits is a task that ends when its context does, with its error.

@@ -90,6 +90,7 @@ var (
 		"testing.runFuzzing",
 		"testing.runFuzzTests",
 		"testing.runTests",
+		"testing/synctest.Test",
 		"unique.",
 	}
 )

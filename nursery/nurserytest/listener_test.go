@@ -49,6 +49,8 @@ func TestListenerEnds(t *testing.T) {
 	}
 }
 
+func nothing(context.Context, *nurserytest.Explorer) error { return nil }
+
 func accept(_ context.Context, l *nurserytest.Listener) error {
 	_, err := l.Accept()
 	return err
@@ -132,6 +134,17 @@ func TestMisusePanics(t *testing.T) {
 		}},
 		{"a nil test", "nurserytest: CheckLeaks: nil t", func() { nurserytest.CheckLeaks(nil) }},
 		{"a nil main", "nurserytest: CheckMain: nil m", func() { nurserytest.CheckMain(nil) }},
+		{"an exploration without test", "nurserytest: Explore: nil t", func() { nurserytest.Explore(nil, nothing) }},
+		{"an exploration of nothing", "nurserytest: Explore: nil function", func() { nurserytest.Explore(t, nil) }},
+		{"an exploration with a zero option", "nurserytest: Explore: zero ExploreOption", func() {
+			nurserytest.Explore(t, nothing, nurserytest.ExploreOption{})
+		}},
+		{"no seeds", "nurserytest: Seeds(0): want at least 1", func() { nurserytest.Seeds(0) }},
+		{"a step without context", "nurserytest: Explorer.Step: nil context", func() {
+			var none context.Context
+			_ = new(nurserytest.Explorer).Step(none, "step")
+		}},
+		{"a pick of none", "nurserytest: Explorer.Pick: n of 0: want at least 1", func() { new(nurserytest.Explorer).Pick("pick", 0) }},
 		{"a server without test", "nurserytest: NewServer: nil t", func() { nurserytest.NewServer(nil, nil) }},
 		{"a server without handler", "nurserytest: NewServer: nil handler", func() { nurserytest.NewServer(new(fakeTB), nil) }},
 		{"a zero option", "nurserytest: NewServer: zero ServerOption", func() {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package nurserytest
+
+const raceEnabled = false
