@@ -24,12 +24,13 @@ VULNDB  ?= https://vuln.go.dev
 BENCH   ?= .
 ROWS    ?=
 VERSION ?=
+ONLY    ?=
 
 # The steps of make test, in this order: the quick ones speak first. They run
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint bench bench-http benchmarks neighbours long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http benchmarks neighbours long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -83,6 +84,9 @@ alloc: ## only the allocation gates
 lint: ## golangci-lint over all modules, see .golangci.yml
 	@$(golangci) run --allow-parallel-runners $(PACKAGES)
 
+mutants: ## break package nursery in many ways: which tests notice?
+	@go run ./internal/mutants -only '$(ONLY)'
+
 # Its peers are in a module of their own. A benchmark that does less work than
 # its peers would win, so first the test that it does.
 bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
@@ -99,7 +103,7 @@ neighbours: ## engines of others (cron, NATS, River) as services, from a module 
 	@cd internal/neighbours; export GOWORK=off; go mod tidy -diff; go vet ./...; go test -race -timeout=5m ./...
 
 long: ## the tests with their full numbers: minutes, not seconds
-	@CRECHE_LONG=1 go test -timeout=60m work
+	@CRECHE_LONG=1 NURSERYTEST_SEEDS=1000000 go test -timeout=60m work
 
 fuzz: ## all fuzz targets, in FUZZ=60 seconds together
 	@targets=$$(grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort); \
