@@ -2,8 +2,7 @@ package creche_test
 
 import (
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"testing"
 )
@@ -11,13 +10,14 @@ import (
 // Every block of Go in the pages is somewhere in the examples, which compile
 // and are tested. How far a block is indented does not matter.
 func TestThePagesShowCodeThatIsTested(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
+	fsys := repository(t)
+	pages, err := fs.Glob(fsys, "docs/*.md")
 	if err != nil || len(pages) < 2 {
 		t.Fatalf("got pages %q, %v", pages, err)
 	}
-	code := examplesCode(t)
+	code := examplesCode(t, fsys)
 	for _, page := range pages {
-		text, err := os.ReadFile(page)
+		text, err := fs.ReadFile(fsys, page)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,14 +58,14 @@ func unindented(code string) string {
 	return b.String()
 }
 
-func examplesCode(t *testing.T) string {
+func examplesCode(t *testing.T, fsys fs.FS) string {
 	t.Helper()
 	var code strings.Builder
-	err := filepath.WalkDir("examples", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".go" {
+	err := fs.WalkDir(fsys, "examples", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".go" {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(fsys, name)
 		code.WriteString(unindented(string(text)))
 		return err
 	})

@@ -1,18 +1,19 @@
 package creche_test
 
 import (
-	"os"
+	"io/fs"
 	"strings"
 	"testing"
 )
 
 // The program in the README is the one that examples/hello compiles and tests.
 func TestTheReadmeShowsTheProgramThatIsTested(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	fsys := repository(t)
+	readme, err := fs.ReadFile(fsys, "README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile("examples/hello/main.go")
+	program, err := fs.ReadFile(fsys, "examples/hello/main.go")
 	if err != nil {
 		t.Fatal(err)
 	}

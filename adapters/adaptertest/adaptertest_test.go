@@ -114,6 +114,9 @@ func TestDocumentationIsATest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if dir, err := os.Getwd(); err != nil || strings.Contains(dir, "@") {
+		t.Skip("in the module cache: the examples are not there")
+	}
 	code, err := os.ReadFile(filepath.Join("..", "..", "examples", "own-adapter", "adapter_test.go"))
 	if err != nil {
 		t.Fatal(err)
