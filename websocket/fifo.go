@@ -2,9 +2,8 @@ package websocket
 
 // fifo is a queue that keeps its memory.
 type fifo[T any] struct {
-	items  []T
-	head   int
-	popped int // so far; what is pushed has this plus the length then as its number
+	items []T
+	head  int
 }
 
 func (q *fifo[T]) len() int { return len(q.items) - q.head }
@@ -18,8 +17,8 @@ func (q *fifo[T]) push(item T) {
 	q.items = append(q.items, item)
 }
 
-// at returns the item of a number, which must be there still.
-func (q *fifo[T]) at(number int) *T { return &q.items[q.head+number-q.popped] }
+// at returns the item that has i before it.
+func (q *fifo[T]) at(i int) *T { return &q.items[q.head+i] }
 
 // front returns the oldest item. There must be one.
 func (q *fifo[T]) front() T { return q.items[q.head] }
@@ -29,7 +28,6 @@ func (q *fifo[T]) pop() T {
 	var zero T
 	item := q.items[q.head]
 	q.items[q.head] = zero
-	q.popped++
 	if q.head++; q.head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
 	}

@@ -29,7 +29,8 @@ type outbox struct {
 
 	mu      sync.Mutex // never held across a wait
 	queue   fifo[Message]
-	keys    map[string]int // the numbers in the queue of the newest message of each key
+	popped  int            // how many have been taken from it
+	keys    map[string]int // of the newest message of each key in it, how many were put there before
 	held    Bounds         // what is queued or being written
 	flying  Bounds         // what of that is being written
 	total   Count          // what has been written

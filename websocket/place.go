@@ -69,7 +69,7 @@ func (o *outbox) replace(m Message) (old Message, done bool) {
 	if !waits {
 		return old, false
 	}
-	place := o.queue.at(number)
+	place := o.queue.at(number - o.popped)
 	grows := len(m.wire()) - len(place.wire())
 	if held := o.waiting(); held.Messages > 1 && grows > 0 && held.Bytes+grows > o.max.Bytes {
 		return old, false
@@ -84,7 +84,7 @@ func (o *outbox) push(m Message) {
 		if o.keys == nil {
 			o.keys = make(map[string]int)
 		}
-		o.keys[m.key] = o.queue.popped + o.queue.len()
+		o.keys[m.key] = o.popped + o.queue.len()
 	}
 	o.queue.push(m)
 	o.held.add(1, len(m.wire()))
@@ -92,11 +92,11 @@ func (o *outbox) push(m Message) {
 
 // pop takes the oldest message, which is held still.
 func (o *outbox) pop() Message {
-	number := o.queue.popped
 	m := o.queue.pop()
-	if newest, ok := o.keys[m.key]; ok && newest == number {
+	if newest, ok := o.keys[m.key]; ok && newest == o.popped {
 		delete(o.keys, m.key)
 	}
+	o.popped++
 	return m
 }
 
