@@ -104,7 +104,10 @@ func (r *Room) Key() string { return r.key }
 // what it does from anywhere else. The list of members is made anew, once, after
 // somebody joined or left.
 func (r *Room) Broadcast(m Message, except ...*Conn) {
-	_ = r.Send(context.Background(), m, except...)
+	slow, began := r.reach(m, except)
+	for _, c := range slow {
+		_ = c.waitPatiently(c.ctx, m, began)
+	}
 }
 
 // Send is [Room.Broadcast] that waits for members under [Block] no longer than
@@ -116,21 +119,29 @@ func (r *Room) Send(ctx context.Context, m Message, except ...*Conn) error {
 	if ctx == nil {
 		panic("websocket: Room.Send: nil context")
 	}
-	r.rooms.check()
-	var slow []*Conn
-	for _, c := range r.rooms.members(r.key) {
-		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow) {
-			slow = append(slow, c)
-		}
-	}
 	var err error
-	began := time.Now()
+	slow, began := r.reach(m, except)
 	for _, c := range slow {
 		if e := c.waitPatiently(ctx, m, began); e != nil {
 			err = e
 		}
 	}
 	return err
+}
+
+// reach sends m to all who need not be waited for. It returns the others, and
+// since when they are.
+func (r *Room) reach(m Message, except []*Conn) (slow []*Conn, began time.Time) {
+	r.rooms.check()
+	for _, c := range r.rooms.members(r.key) {
+		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow) {
+			slow = append(slow, c)
+		}
+	}
+	if len(slow) > 0 {
+		began = time.Now()
+	}
+	return slow, began
 }
 
 // Leave takes c out of the room. Whoever is not in it, a nil c too, has left.
