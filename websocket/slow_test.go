@@ -62,6 +62,7 @@ func TestSlowConsumerPolicies(t *testing.T) {
 		{"conflate, without a key", websocket.Conflate, three, "a x=1 a x=2", "a x=2 a", "x=1"},
 		{"conflate, full without a key", websocket.Conflate, three, "a a a b", closed, "b a a a"},
 		{"conflate, larger", websocket.Conflate, ten, "x=1 x=" + long, "x=" + long, "x=1"},
+		{"conflate, smaller, which makes room", websocket.Conflate, ten, "x=123 x=1 y=1", "x=1 y=1", "x=123"},
 		{"conflate, too large beside others", websocket.Conflate, ten, "x=1 y=1 x=" + long, closed, "x=" + long + " x=1 y=1"},
 		{"conflate, with any bytes for a key", websocket.Conflate, three, "\xff\x00=1 \xff\x00=2", "\uFFFD\x00=2", "\uFFFD\x00=1"},
 		{"block, when patience is over", websocket.Block, three, "a b c", closed, "c a b"},
