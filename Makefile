@@ -17,15 +17,16 @@ golangci    = $$(GOWORK=off go -C internal/tools/golangci tool -n golangci-lint)
 FUZZTIME ?= 10s
 BENCH    ?= .
 ROWS     ?=
+WS       ?=
 
 # The steps of make test, in this order: the quick ones speak first. They run
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck race alone
 
-.PHONY: help test $(STEPS) alloc lint bench benchmarks neighbours long fuzz cover guarantees
+.PHONY: help test $(STEPS) alloc lint bench bench-ws benchmarks neighbours long fuzz cover guarantees
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
 test: ## all that must hold before a change goes in
 	@for step in $(STEPS); do \
@@ -67,6 +68,10 @@ lint: ## golangci-lint over all modules, see .golangci.yml
 # its peers would win, so first the test that it does.
 bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet .; go test . >&2; go run . -row '$(ROWS)'
+
+# Each server is a process of its own. WS=flags, such as '-clients 1000'.
+bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
+	@cd internal/bench; export GOWORK=off; go vet ./ws; go test ./ws >&2; go run ./ws $(WS)
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work
