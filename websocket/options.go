@@ -50,10 +50,9 @@ type Options struct {
 	Patience time.Duration
 	// OnDrop is called for each message that [Stats].Dropped counts, after that,
 	// by whoever sent or, for what was still queued when the connection was
-	// disconnected, by a task of the connection. It holds no lock and may send, but
-	// not to c.
-	// It should return soon, for it delays who comes after c in the room, and a
-	// panic is the caller's. Nil means that nothing is called.
+	// disconnected, by a task of the connection. No lock is held, and it may send,
+	// but not to c. It should return soon, for it delays who comes after c in the
+	// room, and a panic is the caller's. Nil means that nothing is called.
 	OnDrop func(c *Conn, m Message)
 
 	// PingEvery is how long nothing may come from the peer until it is sent a

@@ -93,7 +93,7 @@ func (l *load) run(s *server, r *result) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer l.close()
-	for _, conn := range l.conns {
+	for _, conn := range l.conns[:l.clients-l.stalled] {
 		tasks.Go(func() { l.read(conn) })
 	}
 	for range l.window {
@@ -188,7 +188,7 @@ func (l *load) take(payload []byte, now time.Duration) {
 		l.late[min(max(late/lateUnit, 0), maxLate)].Add(1)
 	}
 	slot := &l.arrived[binary.BigEndian.Uint64(payload)%slots]
-	if slot.Add(1) == int32(l.clients) {
+	if slot.Add(1) == int32(l.clients-l.stalled) {
 		slot.Store(0)
 		l.free <- struct{}{}
 	}

@@ -10,6 +10,7 @@
 //
 //	go run ./ws
 //	go run ./ws -clients 1000 -window 1 -time 5s -only creche,gws
+//	go run ./ws -clients 51 -stalled 1 -window 1
 package main
 
 import (
@@ -32,6 +33,7 @@ func main() {
 	log.SetPrefix("ws: ")
 	clients := flag.Int("clients", 100, "how many connections there are")
 	window := flag.Int("window", 16, "how many messages are under way at once")
+	stalled := flag.Int("stalled", 0, "how many of them never read")
 	long := flag.Duration("time", 2*time.Second, "how long a sample takes")
 	rounds := flag.Int("rounds", 3, "samples of each server, of which the median is printed")
 	only := flag.String("only", "", "measure only these servers, a comma-separated `list`")
@@ -40,13 +42,13 @@ func main() {
 	if *serve != "" {
 		log.Fatal(serveAs(*serve))
 	}
-	if *clients < 1 || *window < 1 || *window > slots || *rounds < 1 || *long <= 0 {
-		log.Fatalf("want -clients, -rounds and -time above 0, and a -window from 1 to %d", slots)
+	if *clients < 1 || *stalled < 0 || *stalled >= *clients || *window < 1 || *window > slots || *rounds < 1 || *long <= 0 {
+		log.Fatalf("want -clients, -rounds and -time above 0, fewer -stalled than -clients, and a -window from 1 to %d", slots)
 	}
 	names := slices.DeleteFunc(serverNames(), func(name string) bool {
 		return *only != "" && !slices.Contains(strings.Split(*only, ","), name)
 	})
-	results, err := measure(names, plan{*clients, *window, *long}, *rounds)
+	results, err := measure(names, plan{*clients, *stalled, *window, *long}, *rounds)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -55,8 +57,8 @@ func main() {
 
 // plan is what a sample does.
 type plan struct {
-	clients, window int
-	long            time.Duration
+	clients, stalled, window int
+	long                     time.Duration
 }
 
 // result is what it found.

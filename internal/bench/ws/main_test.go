@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestEveryServerDelivers(t *testing.T) {
-	results, err := measure(serverNames(), plan{clients: 5, window: 2, long: 100 * time.Millisecond}, 1)
+	results, err := measure(serverNames(), plan{clients: 5, stalled: 1, window: 2, long: 100 * time.Millisecond}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
