@@ -25,12 +25,13 @@ BENCH   ?= .
 ROWS    ?=
 VERSION ?=
 ONLY    ?=
+WS      ?=
 
 # The steps of make test, in this order: the quick ones speak first. They run
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http benchmarks neighbours long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http bench-ws benchmarks neighbours long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -94,6 +95,10 @@ bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 
 bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
+
+# Each server is a process of its own. WS=flags, such as '-clients 1000'.
+bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
+	@cd internal/bench; export GOWORK=off; go vet ./ws; go test ./ws >&2; go run ./ws $(WS)
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work

@@ -21,7 +21,9 @@
 //		})
 //	}
 //
-// [Rooms] send one message to many connections.
+// [Rooms] send one message to many connections, and tell who is there. A peer
+// that reads more slowly than it is sent to delays nobody else: a [SlowPolicy]
+// says what it misses.
 //
 // Peers that fall silent are pinged and, if they are dead, dropped
 // ([Options.PingEvery]); those that do not read, do not close or send too much
@@ -39,5 +41,5 @@
 // connection cannot be forgotten. There is no compression: it is never agreed on,
 // so no message is larger than what came over the network.
 //
-// Read [Serve], [Conn] and [CloseError] first, then [Rooms].
+// Read [Serve], [Conn] and [CloseError] first, then [Rooms] and [SlowPolicy].
 package websocket

@@ -17,7 +17,7 @@ func (c *Conn) end(ctx context.Context) error {
 	if !c.ending.CompareAndSwap(false, true) {
 		return nil
 	}
-	c.leaveRooms()
+	c.tellLeft(c.leaveRooms())
 	c.sweeper.forget(c)
 	how := vanished
 	defer func() { // should a rule's translation panic, too
@@ -26,6 +26,24 @@ func (c *Conn) end(ctx context.Context) error {
 	}()
 	how = c.sayGoodbye(ctx)
 	return nil
+}
+
+// tellLeft has what is to be told of rooms told.
+func (c *Conn) tellLeft(rooms []*Rooms) {
+	if len(rooms) > 0 {
+		c.beside(func() {
+			for _, rs := range rooms {
+				rs.tell()
+			}
+		})
+	}
+}
+
+// beside runs code of the application in a task of its own, for it must not keep
+// the end of the connection waiting.
+func (c *Conn) beside(f func()) {
+	// This is a task of the nursery, so it takes others.
+	_ = c.nursery.TryGo(func(context.Context) error { f(); return nil })
 }
 
 // sayGoodbye exchanges close frames with the peer, if it can.
@@ -38,7 +56,10 @@ func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 		c.out.fail()
 		return vanished
 	}
-	done := c.out.finish(end.frame, end.drop)
+	done, dropped := c.out.finish(end.frame, end.drop)
+	if len(dropped) > 0 && c.opts.OnDrop != nil {
+		c.beside(func() { c.tellDropped(dropped) })
+	}
 	switch {
 	case !before(timeout, done):
 		return stalled

@@ -56,7 +56,8 @@ var ErrBusy = errors.New("websocket: two readers on one connection")
 // What ends a connection beside its own functions and its peer: reasons of
 // the cancellation, each a [*CloseError].
 var (
-	// ErrSlowConsumer: the queue of outgoing messages was full.
+	// ErrSlowConsumer: the queue of outgoing messages was full, under
+	// [Disconnect] or what ends as that does: see [SlowPolicy].
 	ErrSlowConsumer error = &CloseError{Code: PolicyViolation, Reason: "too slow"}
 	// ErrTooBig: a message was larger than [Options.ReadLimit].
 	ErrTooBig error = &CloseError{Code: MessageTooBig, Reason: "message too big"}

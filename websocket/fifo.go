@@ -17,6 +17,9 @@ func (q *fifo[T]) push(item T) {
 	q.items = append(q.items, item)
 }
 
+// at returns the item that has i before it.
+func (q *fifo[T]) at(i int) *T { return &q.items[q.head+i] }
+
 // front returns the oldest item. There must be one.
 func (q *fifo[T]) front() T { return q.items[q.head] }
 

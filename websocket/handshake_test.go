@@ -131,8 +131,10 @@ func TestFaultsInTheOptions(t *testing.T) {
 
 		Inbox:        websocket.Bounds{Messages: -1, Bytes: -1},
 		Queue:        websocket.Bounds{Messages: -1, Bytes: -1},
+		Patience:     -1,
 		CloseTimeout: -1,
 		LastWord:     -1,
+		Slow:         6,
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, o, echo)
@@ -155,8 +157,10 @@ func TestFaultsInTheOptions(t *testing.T) {
 			`websocket: Options.Inbox.Bytes is negative`,
 			`websocket: Options.Queue.Messages is negative`,
 			`websocket: Options.Queue.Bytes is negative`,
+			`websocket: Options.Patience is negative`,
 			`websocket: Options.CloseTimeout is negative`,
 			`websocket: Options.LastWord is negative`,
+			`websocket: Options.Slow: SlowPolicy(6) is no policy`,
 		}
 		var texts []string
 		for _, err := range got {

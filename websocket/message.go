@@ -13,6 +13,7 @@ import (
 type Message struct {
 	frame []byte // as it leaves a server, which does not mask
 	head  int    // the length of the frame's header
+	key   string // see Keyed
 }
 
 // Opcodes of RFC 6455, section 5.2.
@@ -53,6 +54,15 @@ func JSON(v any) (Message, error) {
 		return Message{}, fmt.Errorf("websocket: %w", err)
 	}
 	return message(opText, b), nil
+}
+
+// Keyed returns m with a key, which may be any bytes and is not sent: it says
+// what m is the newest of. Under [Conflate] m takes the place of a message of
+// the same key that still waits. The frame is shared, and not copied. A message
+// with the key "" has none.
+func (m Message) Keyed(key string) Message {
+	m.key = key
+	return m
 }
 
 // IsText reports whether m is text. If not it is binary.

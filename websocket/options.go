@@ -41,6 +41,19 @@ type Options struct {
 	// Queue bounds the messages that were sent and are not yet written to the
 	// socket; 0 means 256 messages and 1 MiB.
 	Queue Bounds
+	// Slow says what happens to a message for which Queue has no room, sent by
+	// [Conn.TrySend] or to a room without a policy of its own ([Rooms.Slow]).
+	// 0 means [Disconnect].
+	Slow SlowPolicy
+	// Patience is how long whoever sends to a room waits for this connection
+	// under [Block]; then it is disconnected. 0 means five seconds.
+	Patience time.Duration
+	// OnDrop is called for each message that [Stats].Dropped counts, after that,
+	// by whoever sent or, for what was still queued when the connection was
+	// disconnected, by a task of the connection. No lock is held, and it may send,
+	// but not to c. It should return soon, for it delays who comes after c in the
+	// room, and a panic is the caller's. Nil means that nothing is called.
+	OnDrop func(c *Conn, m Message)
 
 	// PingEvery is how long nothing may come from the peer until it is sent a
 	// ping, and PongWithin how long after that until it is taken for dead: then
@@ -82,6 +95,11 @@ type Bounds struct {
 	Bytes int
 }
 
+func (b *Bounds) add(messages, bytes int) {
+	b.Messages += messages
+	b.Bytes += bytes
+}
+
 // orDefault returns the options with the defaults filled in, or all that is
 // wrong with them.
 func (o *Options) orDefault() (Options, error) {
@@ -97,6 +115,8 @@ func (o *Options) orDefault() (Options, error) {
 	fill(&filled.Inbox.Bytes, 1<<20)
 	fill(&filled.Queue.Messages, 256)
 	fill(&filled.Queue.Bytes, 1<<20)
+	fill(&filled.Slow, Disconnect)
+	fill(&filled.Patience, 5*time.Second)
 	fill(&filled.PingEvery, 30*time.Second)
 	fill(&filled.PongWithin, 10*time.Second)
 	fill(&filled.MaxPause, 5*time.Minute)
@@ -105,7 +125,7 @@ func (o *Options) orDefault() (Options, error) {
 	return filled, nil
 }
 
-func fill[T int | int64 | time.Duration](field *T, value T) {
+func fill[T int | int64 | time.Duration | SlowPolicy](field *T, value T) {
 	if *field == 0 {
 		*field = value
 	}
@@ -136,6 +156,7 @@ func (o *Options) check() error {
 		{"Inbox.Bytes", int64(o.Inbox.Bytes)},
 		{"Queue.Messages", int64(o.Queue.Messages)},
 		{"Queue.Bytes", int64(o.Queue.Bytes)},
+		{"Patience", int64(o.Patience)},
 		{"PongWithin", int64(o.PongWithin)},
 		{"CloseTimeout", int64(o.CloseTimeout)},
 		{"LastWord", int64(o.LastWord)},
@@ -143,6 +164,9 @@ func (o *Options) check() error {
 		if bound.value < 0 {
 			fault("%s is negative", bound.name)
 		}
+	}
+	if o.Slow != 0 && !o.Slow.known() {
+		fault("Slow: %v is no policy", o.Slow)
 	}
 	return errors.Join(faults...)
 }

@@ -28,48 +28,26 @@ type outbox struct {
 	failed func()       // told, once, that writing has failed; may take its time
 
 	mu      sync.Mutex // never held across a wait
-	queue   fifo[[]byte]
-	held    Bounds // what is queued or being written
-	total   Count  // what has been written
-	ask     bool   // a ping is to leave
-	answer  []byte // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
-	last    []byte // the close frame
-	writing bool   // there is a writer
-	ended   bool   // nothing more is taken
-	over    bool   // done is closed
-	broken  bool   // writing has failed
+	queue   fifo[Message]
+	popped  int            // how many have been taken from it
+	keys    map[string]int // of the newest message of each key in it, how many were put there before
+	held    Bounds         // what is queued or being written
+	flying  Bounds         // what of that is being written
+	total   Count          // what has been written
+	dropped Count          // what never will be
+	ask     bool           // a ping is to leave
+	answer  []byte         // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
+	last    []byte         // the close frame
+	writing bool           // there is a writer
+	ended   bool           // nothing more is taken
+	over    bool           // done is closed
+	broken  bool           // writing has failed
 	room    chan struct{}
 	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
 }
 
 func (o *outbox) open(conn io.Writer, max Bounds) {
 	o.conn, o.max = conn, max
-}
-
-// put queues a frame. If there is no room it returns errFull and, if wait is
-// set, a channel that is closed when asking again makes sense.
-func (o *outbox) put(frame []byte, wait bool) (room <-chan struct{}, err error) {
-	o.mu.Lock()
-	switch {
-	case o.ended:
-		err = errEnded
-	case o.held.Messages > 0 && (o.held.Messages >= o.max.Messages || o.held.Bytes+len(frame) > o.max.Bytes):
-		err = errFull
-		if wait && o.room == nil {
-			o.room = make(chan struct{})
-		}
-		room = o.room
-	}
-	if err != nil {
-		o.mu.Unlock()
-		return room, err
-	}
-	o.queue.push(frame)
-	o.held.Messages++
-	o.held.Bytes += len(frame)
-	o.mu.Unlock()
-	o.wake()
-	return nil, nil
 }
 
 // pong queues the answer to a ping.
@@ -100,20 +78,20 @@ func (o *outbox) ping() {
 // finish has last follow what is queued, or take its place if drop is set, and
 // takes nothing more. Done is closed when last has left, or cannot. It must be
 // called once at most.
-func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}) {
+func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}, dropped []Message) {
 	o.mu.Lock()
 	o.done = make(chan struct{})
 	if o.over {
 		close(o.done)
 	}
 	o.ended, o.last = true, last
-	if drop {
-		o.queue = fifo[[]byte]{}
+	for drop && o.queue.len() > 0 {
+		dropped = append(dropped, o.dropOldest())
 	}
 	o.makeRoom()
 	o.mu.Unlock()
 	o.wake()
-	return o.done
+	return o.done, dropped
 }
 
 // wake sees to it that somebody writes.
@@ -157,13 +135,13 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	}
 	o.answer, o.ask = o.answer[:0], false
 	for o.queue.len() > 0 {
-		frame := o.queue.front()
+		frame := o.queue.front().wire()
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
 			return batch, messages, false
 		}
-		o.queue.pop()
-		messages.Messages++
-		messages.Bytes += len(frame)
+		o.pop()
+		messages.add(1, len(frame))
+		o.flying = messages
 		if len(frame) > cap(buf) {
 			return frame, messages, false
 		}
@@ -184,8 +162,8 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 func (o *outbox) wrote(messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.held.Messages -= messages.Messages
-	o.held.Bytes -= messages.Bytes
+	o.held.add(-messages.Messages, -messages.Bytes)
+	o.flying = Bounds{}
 	o.total.add(messages.Messages, messages.Bytes)
 	o.makeRoom()
 	if last {
@@ -198,7 +176,7 @@ func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended, o.broken = true, true
-	o.queue, o.last, o.answer = fifo[[]byte]{}, nil, nil
+	o.queue, o.keys, o.last, o.answer = fifo[Message]{}, nil, nil, nil
 	o.makeRoom()
 	o.end()
 }

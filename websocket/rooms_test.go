@@ -91,6 +91,29 @@ func TestAConnectionThatIsEndingJoinsNoRoom(t *testing.T) {
 }
 
 // W7
+func TestAConnectionThatHasEndedMayStillBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rooms websocket.Rooms
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			room := rooms.Join(c, "lobby")
+			if room.Len() > 1 {
+				c.Close(4000, "")
+				synctest.Wait()
+				room.Broadcast(websocket.Text("the last of it"), c)
+				room.Broadcast(websocket.Text("to all"))
+			}
+			return forget(ctx, c)
+		})
+		stays := dial(t, s.Server)
+		synctest.Wait()
+		leaves := dial(t, s.Server)
+		stays.want(opText, "the last of it")
+		stays.want(opText, "to all")
+		leaves.wantEnd(4000)
+	})
+}
+
+// W7
 func TestASecondRoomIsAnotherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rooms websocket.Rooms

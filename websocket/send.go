@@ -1,6 +1,9 @@
 package websocket
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Send queues m to be written, and waits for room in the queue ([Options.Queue])
 // until ctx ends. It returns nil when m is queued, the cause if ctx ended, and
@@ -12,19 +15,31 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	if ctx == nil {
 		panic("websocket: Conn.Send: nil context")
 	}
+	if c.ctx.Err() == nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	policy := Block
+	if c.opts.Slow == Conflate {
+		policy = Conflate
+	}
+	return c.wait(ctx, m, policy)
+}
+
+// wait is Send that tries once at least, whether or not ctx has ended.
+func (c *Conn) wait(ctx context.Context, m Message, policy SlowPolicy) error {
 	for {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		room, err := c.out.put(m.wire(), true)
-		switch err {
-		case nil:
+		room, dropped, err := c.out.put(m, policy, true)
+		switch {
+		case err == nil:
+			c.tellDropped(dropped)
 			return nil
-		case errEnded:
+		case err == errEnded:
 			return context.Cause(c.ctx)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
 		select {
 		case <-room:
@@ -34,19 +49,69 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 	}
 }
 
-// TrySend is Send for those who cannot wait: if the queue is full the peer is
-// too slow, and the connection is ended with [ErrSlowConsumer], to which the
-// error unwraps. It never blocks.
-func (c *Conn) TrySend(m Message) error {
+// TrySend is Send for those who cannot wait: if the queue is full the policy
+// decides ([Options.Slow]). If that ends the connection the error unwraps to
+// [ErrSlowConsumer]; a message that was dropped instead is no error. It never
+// blocks.
+func (c *Conn) TrySend(m Message) error { return c.try(m, c.opts.Slow) }
+
+func (c *Conn) try(m Message, policy SlowPolicy) error {
 	if c.ctx.Err() != nil {
 		return context.Cause(c.ctx)
 	}
-	_, err := c.out.put(m.wire(), false)
-	if err == nil {
-		return nil
-	}
+	_, dropped, err := c.out.put(m, policy, false)
 	if err == errFull {
 		c.nursery.Cancel(ErrSlowConsumer)
 	}
+	c.tellDropped(dropped)
+	if err == nil {
+		return nil
+	}
 	return context.Cause(c.ctx)
+}
+
+// offer is try for a member of a room. It returns false if c is to be waited
+// for.
+func (c *Conn) offer(m Message, policy SlowPolicy) bool {
+	if policy == 0 {
+		policy = c.opts.Slow
+	}
+	if policy != Block {
+		_ = c.try(m, policy) // whoever is not reached is on the way out
+		return true
+	}
+	_, _, err := c.out.put(m, policy, true)
+	return err != errFull
+}
+
+// waitPatiently is wait for a member of a room that was not served at once, since
+// began. The error is the cause of ctx, if that ended.
+func (c *Conn) waitPatiently(ctx context.Context, m Message, began time.Time) error {
+	patient, cancel := context.WithDeadline(ctx, began.Add(c.opts.Patience))
+	defer cancel()
+	switch err := c.wait(patient, m, Block); {
+	case err == nil, c.ctx.Err() != nil:
+		return nil
+	case ctx.Err() == nil:
+		c.nursery.Cancel(ErrSlowConsumer)
+	}
+	c.giveUp(m)
+	return context.Cause(ctx)
+}
+
+// giveUp counts m as dropped, and tells.
+func (c *Conn) giveUp(m Message) {
+	c.out.mu.Lock()
+	c.out.drop(m)
+	c.out.mu.Unlock()
+	c.tellDropped([]Message{m})
+}
+
+func (c *Conn) tellDropped(dropped []Message) {
+	if c.opts.OnDrop == nil {
+		return
+	}
+	for _, m := range dropped {
+		c.opts.OnDrop(c, m)
+	}
 }

@@ -24,6 +24,9 @@ type Stats struct {
 	// Unread is what waits for [Conn.Receive], and Unsent what waits to be
 	// written or is being written.
 	Unread, Unsent Bounds
+	// Dropped is what was to be sent and never will be, because the peer was
+	// too slow: see [SlowPolicy].
+	Dropped Count
 	// Silence is for how long nothing has been read from the peer, pongs
 	// included. Without a heartbeat it is 0. While Paused is not 0 it says
 	// nothing about the peer.
@@ -42,7 +45,7 @@ func (c *Conn) Stats() Stats {
 	s.Received, s.Unread = c.in.total, Bounds{c.in.queue.len(), c.in.bytes}
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
-	s.Sent, s.Unsent = c.out.total, c.out.held
+	s.Sent, s.Unsent, s.Dropped = c.out.total, c.out.held, c.out.dropped
 	c.out.mu.Unlock()
 	now := c.sweeper.now()
 	if heard := c.pulse.heard.Load(); c.pulse.every > 0 && heard > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/creche-go/creche/websocket"
 )
 
-// lobby is the one room. A program with more has more keys.
+// lobby is the key of the room behind /ws. Those with more to tell are in rooms.go.
 const lobby = "lobby"
 
 // options let a burst of small talk queue for a visitor. Whoever falls behind
@@ -20,8 +20,9 @@ var options = &websocket.Options{Queue: websocket.Bounds{Messages: 4096}}
 
 // chat is what the handlers share.
 type chat struct {
-	rooms websocket.Rooms
-	jobs  atomic.Int64 // started so far
+	rooms websocket.Rooms // of which there is one, the lobby
+	named websocket.Rooms // with presence, see enter
+	jobs  atomic.Int64    // started so far
 }
 
 //go:embed index.html

@@ -1,5 +1,5 @@
-// Command chat is a chat room: a page at /, a websocket at /ws, who is there at
-// GET /who, and a job at POST /jobs that works in the background and announces
+// Command chat is a chat room: a page at /, a websocket at /ws, how many are there
+// at GET /who, rooms that tell who comes and goes at /ws/{room}?name=Ann, and a job at POST /jobs that works in the background and announces
 // its end in the room.
 //
 // Read newServer in this file first, then chat.go.
@@ -33,11 +33,13 @@ func main() {
 func newServer() (*creche.App, http.Handler) {
 	app := creche.New(creche.Options{})
 	c := new(chat)
+	c.named.OnPresence = announcePresence
 
 	r := chi.NewRouter()
 	chicreche.Use(r, app)
 	r.Get("/", creche.Handler(page))
 	r.Get("/ws", creche.Handler(c.socket))
+	r.Get("/ws/{room}", creche.Handler(c.enter))
 	r.Get("/who", creche.Handler(c.who))
 	r.Post("/jobs", creche.Handler(c.startJob))
 	return app, r

@@ -23,33 +23,12 @@ import (
 )
 
 // What docs/deployment.md shows is what these files have, word by word.
-func TestThePageShowsTheFiles(t *testing.T) {
-	const dir = "../../docs"
-	page := readFile(t, filepath.Join(dir, "deployment.md"))
-	shown := regexp.MustCompile("(?ms)^\\[[^]\n]+\\]\\(([^)]+)\\)\n\n```\\w+\n(.*?)^```$").FindAllStringSubmatch(page, -1)
-	for _, m := range shown {
-		if file := readFile(t, filepath.Join(dir, m[1])); !strings.Contains(file, m[2]) {
-			t.Errorf("%s does not have what the page shows of it:\n%s", m[1], m[2])
-		}
-	}
-	if blocks := strings.Count(page, "\n```") / 2; blocks != len(shown) || blocks < 8 {
-		t.Errorf("got %d blocks, %d of them with a file: want all, and eight at least", blocks, len(shown))
-	}
-}
-
-func readFile(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
+func TestThePageShowsTheFiles(t *testing.T) { exampletest.CheckPage(t, "../../docs/deployment.md", 8) }
 
 // setting returns the last value of a key in a file of lines such as key=value.
 func setting(t *testing.T, file, key string) string {
 	t.Helper()
-	all := regexp.MustCompile(`(?m)^\s*`+key+`[= ](.*?);?$`).FindAllStringSubmatch(readFile(t, file), -1)
+	all := regexp.MustCompile(`(?m)^\s*`+key+`[= ](.*?);?$`).FindAllStringSubmatch(exampletest.ReadFile(t, file), -1)
 	if len(all) == 0 {
 		t.Fatalf("%s has no %s", file, key)
 	}
@@ -130,7 +109,7 @@ func TestTheUnits(t *testing.T) {
 		if err := run.Wait(); err != nil {
 			t.Errorf("got %v, want exit code 0\n%s", err, run.Stderr)
 		}
-		if got := readFile(t, filepath.Join(dir, id)); got != "tea" {
+		if got := exampletest.ReadFile(t, filepath.Join(dir, id)); got != "tea" {
 			t.Errorf("order %s: got %q", id, got)
 		}
 	}
@@ -163,7 +142,7 @@ func verify(t *testing.T, program *exampletest.Program, installed string) {
 	dir := t.TempDir()
 	args := []string{"verify"}
 	for _, unit := range []string{"graceful-stop.service", "graceful-stop.socket"} {
-		text := strings.ReplaceAll(readFile(t, "deploy/"+unit), installed, program.Path())
+		text := strings.ReplaceAll(exampletest.ReadFile(t, "deploy/"+unit), installed, program.Path())
 		args = append(args, filepath.Join(dir, unit))
 		if err := os.WriteFile(filepath.Join(dir, unit), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -204,7 +183,7 @@ type manifest struct {
 //
 // B5
 func TestTheManifest(t *testing.T) {
-	docs := yaml.NewDecoder(strings.NewReader(readFile(t, "deploy/kubernetes.yaml")))
+	docs := yaml.NewDecoder(strings.NewReader(exampletest.ReadFile(t, "deploy/kubernetes.yaml")))
 	var deployment, service manifest
 	for _, m := range []*manifest{&deployment, &service} {
 		if err := docs.Decode(m); err != nil {
@@ -279,7 +258,7 @@ func TestTheImage(t *testing.T) {
 			t.Fatalf("%v\n%s", err, text)
 		}
 	}
-	children := readFile(t, "/proc/"+strconv.Itoa(run.Process.Pid)+"/task/"+strconv.Itoa(run.Process.Pid)+"/children")
+	children := exampletest.ReadFile(t, "/proc/"+strconv.Itoa(run.Process.Pid)+"/task/"+strconv.Itoa(run.Process.Pid)+"/children")
 	first, err := strconv.Atoi(strings.TrimSpace(children))
 	if err != nil {
 		t.Fatal(err)
@@ -308,7 +287,7 @@ func TestTheProxy(t *testing.T) {
 	if got := setting(t, file, "proxy_http_version"); got != "1.1" {
 		t.Errorf("got HTTP/%s to the program, want 1.1, which keeps connections", got)
 	}
-	if text := readFile(t, file); strings.Count(text, "{") != strings.Count(text, "}") {
+	if text := exampletest.ReadFile(t, file); strings.Count(text, "{") != strings.Count(text, "}") {
 		t.Error("the braces do not match")
 	}
 }
