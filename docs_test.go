@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// Every block of Go in the pages is somewhere in the examples, which compile
-// and are tested. How far a block is indented does not matter.
+// Every block of Go in the pages is somewhere in the examples, the programs or
+// those of the packages, which compile and are tested. How far a block is
+// indented does not matter.
 func TestThePagesShowCodeThatIsTested(t *testing.T) {
 	fsys := repository(t)
 	pages, err := fs.Glob(fsys, "docs/*.md")
@@ -23,7 +24,7 @@ func TestThePagesShowCodeThatIsTested(t *testing.T) {
 		}
 		for _, block := range goBlocks(string(text)) {
 			if !strings.Contains(code, unindented(block)) {
-				t.Errorf("%s shows what no file in examples has:\n%s", page, block)
+				t.Errorf("%s shows what no example has:\n%s", page, block)
 			}
 		}
 	}
@@ -61,8 +62,9 @@ func unindented(code string) string {
 func examplesCode(t *testing.T, fsys fs.FS) string {
 	t.Helper()
 	var code strings.Builder
-	err := fs.WalkDir(fsys, "examples", func(name string, _ fs.DirEntry, err error) error {
-		if err != nil || path.Ext(name) != ".go" {
+	err := fs.WalkDir(fsys, ".", func(name string, _ fs.DirEntry, err error) error {
+		isExample := strings.HasPrefix(name, "examples/") || strings.Contains(path.Base(name), "example")
+		if err != nil || !isExample || path.Ext(name) != ".go" {
 			return err
 		}
 		text, err := fs.ReadFile(fsys, name)
