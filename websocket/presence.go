@@ -14,8 +14,8 @@ import (
 // on, so that Join may return before its own event was told. That a connection
 // has left because it ends is told by a task of it. OnPresence is called without
 // any lock, may broadcast, join and leave, and should return soon, for events wait
-// for it in memory. A panic is that of whoever tells, and the events that remain
-// are told with the next.
+// for it in memory. A panic is that of whoever tells, who may be another than it is
+// about, and keeps none of the events that remain from being told.
 type Presence struct {
 	// Room is the room, and Conn the connection. If it has left it may have
 	// ended.
@@ -84,10 +84,11 @@ func (rs *Rooms) tell() {
 	}
 	over := false
 	defer func() {
-		if !over { // OnPresence has panicked
+		if !over { // OnPresence has panicked, and nobody else would tell the rest
 			rs.mu.Lock()
 			rs.tells = false
 			rs.mu.Unlock()
+			rs.tell()
 		}
 	}()
 	for {

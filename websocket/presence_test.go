@@ -160,6 +160,7 @@ func TestOnPresenceThatPanics(t *testing.T) {
 		})
 		names <- "Eve"
 		dial(t, s.Server).wantEnd(websocket.InternalError)
+		synctest.Wait() // or else Ann may tell of her, and have the panic
 		names <- "Ann"
 		dial(t, s.Server)
 		want := []string{"+Eve lobby 1 1", "-Eve lobby 0 0", "+Ann lobby 1 1"}
@@ -168,6 +169,41 @@ func TestOnPresenceThatPanics(t *testing.T) {
 		}
 		if got := s.reports(); len(got) != 2 {
 			t.Errorf("got reports %q, want both panics", got)
+		}
+	})
+}
+
+// What has happened while somebody is told who then panics is told too.
+//
+// W7
+func TestOnPresenceThatPanicsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events told
+		rooms := websocket.Rooms{OnPresence: func(p websocket.Presence) {
+			events.note(p)
+			if p.Who == "Eve" && !p.Joined {
+				time.Sleep(time.Second)
+				panic("of Eve")
+			}
+		}}
+		names := make(chan string, 1)
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			rooms.JoinAs(c, "lobby", <-names)
+			return forget(ctx, c)
+		})
+		for _, name := range []string{"Eve", "Ann", "Bob"} {
+			names <- name
+			p := dial(t, s.Server)
+			synctest.Wait()
+			if name == "Eve" {
+				p.conn.Close()
+			}
+			synctest.Wait()
+		}
+		time.Sleep(time.Second)
+		want := []string{"+Eve lobby 1 1", "-Eve lobby 0 0", "+Ann lobby 1 1", "+Bob lobby 2 1"}
+		if got := events.take(); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
