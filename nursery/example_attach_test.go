@@ -13,16 +13,17 @@ import (
 func ExampleNursery_Attach() {
 	subscribe := func(callback func()) { go callback() } // stands for a driver
 
+	told := make(chan error, 1)
 	err := nursery.Run(context.Background(), func(ctx context.Context, n *nursery.Nursery) error {
 		subscribe(func() {
-			err := n.Attach("message", func(context.Context) error { return errors.New("cannot read it") })
-			fmt.Println("the driver is told:", err)
+			told <- n.Attach("message", func(context.Context) error { return errors.New("cannot read it") })
 		})
 		<-ctx.Done()
 		return ctx.Err()
 	})
+	fmt.Println("the driver is told:", <-told)
 	fmt.Println("and the nursery:", err)
-	// Unordered output:
+	// Output:
 	// the driver is told: cannot read it
 	// and the nursery: cannot read it
 }
