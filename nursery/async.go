@@ -51,11 +51,8 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 
 // newSolo returns the record of a task of n that has s.
 func (n *Nursery) newSolo(s *solo, opts []TaskOption) *task {
-	t := newTask()
-	t.n, t.solo = n, s
-	for _, o := range opts {
-		t.apply(o)
-	}
+	t := n.newTask(opts)
+	t.solo = s
 	s.open(n, t.helper)
 	return t
 }

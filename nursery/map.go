@@ -73,7 +73,7 @@ func (b *batch[T, R]) run(ctx context.Context, limit int) error {
 	b.n.state.Store(min(uint64(count), math.MaxUint32)*spawned + uint64(workers) + 1)
 	listed := newTask()
 	listed.n, listed.index = &b.n, 1
-	listed.note().code = codeOf(b.f)
+	listed.stands(b.f)
 	listed.phase.Store(running)
 	defer listed.retire()
 	for range workers {

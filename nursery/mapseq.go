@@ -79,7 +79,7 @@ func (s *stream[T, R]) read(ctx context.Context, items iter.Seq[T]) error {
 			select {
 			case s.places <- struct{}{}:
 				s.senders.Add(1)
-				s.n.goAs(codeOf(s.f), func(ctx context.Context) error { return s.call(ctx, item) })
+				s.n.goFor(s.f, func(ctx context.Context) error { return s.call(ctx, item) })
 				continue
 			case <-ctx.Done():
 			}

@@ -43,7 +43,7 @@ func Race[T any](ctx context.Context, tasks ...func(ctx context.Context) (T, err
 	r := new(race[T])
 	r.n.open(ctx, nil)
 	for i, task := range tasks {
-		r.n.goAs(codeOf(task), func(ctx context.Context) error { return r.run(ctx, i+1, task) })
+		r.n.goFor(task, func(ctx context.Context) error { return r.run(ctx, i+1, task) })
 	}
 	r.n.wait()
 	r.n.close()

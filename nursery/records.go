@@ -180,7 +180,7 @@ func (t *task) stands(f any) {
 // notice notes when and where t, which made the state s, was started, if it has
 // a name or its nursery is traced.
 func (t *task) notice(s uint64) {
-	if s&traced != 0 || t.notes != nil && t.notes.name != "" {
+	if s&traced != 0 || t.name() != "" {
 		t.noticed()
 	}
 }

@@ -39,20 +39,27 @@ func (n *Nursery) prepare(call string, fn func(context.Context) error, opts []Ta
 	if fn == nil {
 		panic("nursery: " + call + ": nil task")
 	}
+	t := n.newTask(opts)
+	t.fn = fn
+	return t
+}
+
+// newTask returns the record of a task of n that has nothing to run yet.
+func (n *Nursery) newTask(opts []TaskOption) *task {
 	t := newTask()
-	t.n, t.fn = n, fn
+	t.n = n
 	for _, o := range opts {
 		t.apply(o)
 	}
 	return t
 }
 
-// goAs starts fn in a nursery of our own that is open and has no limit, under
-// the name of code.
-func (n *Nursery) goAs(code uintptr, fn func(context.Context) error) {
-	t := newTask()
-	t.n, t.fn = n, fn
-	t.note().code = code
+// goFor starts fn, which runs f, in a nursery of our own that is open and has no
+// limit.
+func (n *Nursery) goFor(f any, fn func(context.Context) error) {
+	t := n.newTask(nil)
+	t.fn = fn
+	t.stands(f)
 	_ = t.begin(true)
 }
 
@@ -105,7 +112,7 @@ func spawn(t *task) { go t.entry() }
 // run is a goroutine's life: a task, and under a limit those that waited for
 // its place.
 func (t *task) run() {
-	if t.notes != nil && t.notes.name != "" {
+	if t.name() != "" {
 		t.label()
 	}
 	if t.n.cfg.limit == 0 {
