@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,7 +103,7 @@ func TestPanicValuesOfAllKinds(t *testing.T) {
 	}{
 		{"a text", func() { panic("boom") }, "nursery: panic: boom\n\n"},
 		{"an error", func() { panic(errA) }, "nursery: panic: a failed\n\n"},
-		{"nil", func() { panic(nil) }, "nursery: panic: panic called with nil argument"},
+		{"nil", func() { panic(nil) }, "nursery: panic: " + new(runtime.PanicNilError).Error()},
 		{"a runtime error", func() { _ = nilError.code }, "nursery: panic: runtime error: invalid memory address"},
 		{"a typed nil", func() { panic(nilError) }, "nursery: panic: <nil>\n\n"},
 		{"a nil PanicError", func() { panic(nilPanic) }, "nursery: panic: <nil>\n\n"},

@@ -49,7 +49,7 @@ func joinsTooLate(a *adapter) {
 
 func leaksContext(a *adapter) {
 	a.install = func(app *creche.App, rt *router) http.Handler {
-		rt.within = app.Through(creche.PlainRouter{})
+		rt.through(app.Through(creche.PlainRouter{}))
 		return rt
 	}
 }
@@ -234,7 +234,7 @@ func cutsContext(a *adapter) {
 
 func losesValues(a *adapter) {
 	a.install = func(app *creche.App, rt *router) http.Handler {
-		rt.within = app.Through(forgetting{})
+		rt.through(app.Through(forgetting{}))
 		return rt
 	}
 }
@@ -303,7 +303,7 @@ func keepsForms(a *adapter) {
 
 func keepsRequest(a *adapter) {
 	a.install = func(app *creche.App, rt *router) http.Handler {
-		rt.within = app.Through(keeping{})
+		rt.through(app.Through(keeping{}))
 		return rt
 	}
 }

@@ -17,7 +17,7 @@ import (
 // of a request's path when its ServeHTTP returns.
 type router struct {
 	routes []route
-	within func(http.Handler) http.Handler // middleware
+	entry  http.Handler // find, through the middleware
 	refuse func(w http.ResponseWriter, r *http.Request, status int, allow string)
 
 	mu   sync.Mutex
@@ -35,8 +35,7 @@ type values struct{ names, values []string }
 type valuesKey struct{}
 
 func newRouter() *router {
-	return &router{
-		within: func(next http.Handler) http.Handler { return next },
+	rt := &router{
 		refuse: func(w http.ResponseWriter, _ *http.Request, status int, allow string) {
 			if allow != "" {
 				w.Header().Set("Allow", allow)
@@ -44,7 +43,11 @@ func newRouter() *router {
 			http.Error(w, http.StatusText(status), status)
 		},
 	}
+	rt.entry = http.HandlerFunc(rt.find)
+	return rt
 }
+
+func (rt *router) through(mw func(http.Handler) http.Handler) { rt.entry = mw(rt.entry) }
 
 func (rt *router) handle(method, pattern string, h http.Handler) {
 	rt.routes = append(rt.routes, route{method, strings.Split(pattern, "/"), h})
@@ -54,12 +57,13 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := rt.take()
 	defer rt.giveBack(v)
 	own := r.WithContext(context.WithValue(r.Context(), valuesKey{}, v))
-	rt.within(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.find(v, w, r) })).ServeHTTP(w, own)
+	rt.entry.ServeHTTP(w, own)
 	r.Pattern, r.MultipartForm = own.Pattern, own.MultipartForm
 }
 
-func (rt *router) find(v *values, w http.ResponseWriter, r *http.Request) {
+func (rt *router) find(w http.ResponseWriter, r *http.Request) {
 	var allow []string
+	v := r.Context().Value(valuesKey{}).(*values)
 	path := strings.Split(r.URL.Path, "/")
 	for _, route := range rt.routes {
 		if !v.match(route.pattern, path) {
@@ -139,7 +143,7 @@ type adapter struct {
 func sound() *adapter {
 	return &adapter{
 		install: func(app *creche.App, rt *router) http.Handler {
-			rt.within = app.Through(detaching{})
+			rt.through(app.Through(detaching{}))
 			return rt
 		},
 		handler: func(route adaptertest.Route) http.Handler { return creche.Handler(calls(route)) },
@@ -241,8 +245,9 @@ func (a *adapter) tested() adaptertest.Adapter {
 		Bare: func(routes []adaptertest.Route) http.Handler {
 			rt := newRouter()
 			for _, route := range routes {
+				h := calls(route)
 				rt.handle(route.Method, route.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					_ = calls(route)(w, r)
+					_ = h(w, r)
 				}))
 			}
 			return rt
