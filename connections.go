@@ -18,7 +18,10 @@ type connections struct {
 	busy  gauge // those with a request under way
 	http2 gauge // those that speak HTTP/2
 
+	late func() // is called when one speaks HTTP/2 that missed that all were told to go
+
 	mu     sync.Mutex
+	told   bool // to go
 	known  map[net.Conn]*connection
 	rested time.Time // when one that speaks HTTP/2 last ended its last request
 }
@@ -88,12 +91,29 @@ func (c *connections) speaks(k *connection, http2 bool) bool {
 	if k.http2.Load() || !http2 {
 		return k.http2.Load()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !k.gone && k.http2.CompareAndSwap(false, true) {
-		c.http2.enter()
+	if c.greet(k) {
+		c.late()
 	}
 	return true
+}
+
+// greet notes that k speaks HTTP/2, and reports whether that is news and comes
+// late.
+func (c *connections) greet(k *connection) (late bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.gone || !k.http2.CompareAndSwap(false, true) {
+		return false
+	}
+	c.http2.enter()
+	return c.told
+}
+
+// part notes that all are told to go, from now on those that are new, too.
+func (c *connections) part() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
 }
 
 // heard notes that the first request of k has been heard, or never will be.
@@ -118,15 +138,20 @@ func speaksHTTP2(conn net.Conn) bool {
 }
 
 // parted returns until when a stop waits for clients that speak HTTP/2 to close
-// their connections, as they have been asked to. Over HTTP/2 a request has ended
-// a little before the last frames of its response leave, nobody tells when, and
-// a client whose own frames meet a closed connection may drop what it has not
-// read. What has rested for longer may be closed at once.
+// their connections, as they have been asked to, which they do at once. Over
+// HTTP/2 a request has ended a little before the last frames of its response
+// leave, nobody tells when, and a client whose own frames meet a closed
+// connection may drop what it has not read. What has rested for longer may be
+// closed at once.
 func (c *connections) parted() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rested.Add(patience)
+	return c.rested.Add(farewell)
 }
+
+// farewell is how long net/http, too, lets a connection be that speaks HTTP/2,
+// once its client was told to go and has all its answers.
+const farewell = time.Second
 
 // patience is how long a stop lets connections be that were opened but never
 // used, as browsers open some in advance (Shutdown gives them five seconds),
@@ -135,18 +160,22 @@ const patience = 100 * time.Millisecond
 
 // count returns h with its calls counted. The states of connections do not
 // tell all: a handler goes on when its connection was hijacked or, over
-// HTTP/2, its stream reset. A nil h is [http.DefaultServeMux].
+// HTTP/2, its stream reset. Nor does net/http keep a connection that speaks
+// HTTP/2 from calling h a moment after it was closed, when nobody would wait for
+// the handler: such a request is dropped. A nil h is [http.DefaultServeMux].
 func (l *life) count(h http.Handler) http.Handler {
 	if h == nil {
 		h = http.DefaultServeMux
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.handlers.enter()
+		if !l.handlers.admit() {
+			panic(http.ErrAbortHandler)
+		}
+		defer l.handlers.leave()
 		if k, ok := r.Context().Value(connectionKey).(*connection); ok {
 			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
 		}
-		defer l.handlers.leave()
 		h.ServeHTTP(w, r)
 	})
 }

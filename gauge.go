@@ -10,11 +10,30 @@ type gauge struct {
 	mu    sync.Mutex
 	count int
 	empty chan struct{} // closed when count falls to 0; nil unless awaited
+	shut  bool
 }
 
 func (g *gauge) enter() { g.add(1) }
 
 func (g *gauge) leave() { g.add(-1) }
+
+// admit counts one more, and returns true, unless g has been shut.
+func (g *gauge) admit() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return false
+	}
+	g.count++
+	return true
+}
+
+// shutOut has g admit nothing more.
+func (g *gauge) shutOut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+}
 
 // follow counts something that was under way, or not, and now is, or not.
 func (g *gauge) follow(was, is bool) {

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -114,18 +115,88 @@ func TestANewHTTP2ConnectionGetsAMoment(t *testing.T) {
 			time.Sleep(time.Second)
 			_, _ = io.WriteString(w, "done")
 		})
-		transport := s.client.Transport.(*http.Transport)
-		conn := tls.Client(s.dial(t, ""), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-		if err := conn.HandshakeContext(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		transport.DialTLSContext = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+		s.speakHTTP2(t, s.dial(t, ""))
 		s.begin(s.leave)
 		time.Sleep(60 * time.Millisecond)
 		answer := s.askTLS(t, t.Context())
 		wantErr(t, s.end(), nil)
 		wantReply(t, <-answer, http.StatusOK, "done")
 		s.wantEvents(t, "1.06s stopped")
+	})
+}
+
+// speakHTTP2 has the client use conn from now on, which says hello first.
+func (s *served) speakHTTP2(t *testing.T, conn net.Conn) {
+	t.Helper()
+	hello := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err := hello.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dialled := make(chan net.Conn, 1)
+	dialled <- hello
+	s.client.Transport.(*http.Transport).DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
+		select {
+		case conn := <-dialled:
+			return conn, nil
+		default:
+			return nil, errors.New("no second connection")
+		}
+	}
+}
+
+// A connection whose first request comes when all others have been told to go
+// is told so, too: its client would go on asking until the stop cuts it off.
+//
+// B7
+func TestALateHTTP2ConnectionIsToldToGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		s := servingTLS(t, creche.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+			calls++
+			time.Sleep(5 * time.Second)
+			_, _ = io.WriteString(w, "done")
+		})
+		first := s.askTLS(t, t.Context())
+		late := s.dial(t, "")
+		s.begin(s.leave)
+		time.Sleep(time.Second)
+		s.speakHTTP2(t, late)
+		second := s.askTLS(t, t.Context())
+		if got := <-s.askTLS(t, t.Context()); got.err == nil {
+			t.Errorf("got %d %q after the first request of the late connection, want an error", got.status, got.body)
+		}
+		answered := 1
+		wantReply(t, <-first, http.StatusOK, "done")
+		if got := <-second; got.err == nil { // it may have come before its client knew
+			answered++
+			wantReply(t, got, http.StatusOK, "done")
+		}
+		wantErr(t, s.end(), nil)
+		if calls != answered {
+			t.Errorf("got %d calls of the handler, want one for each of %d answers", calls, answered)
+		}
+	})
+}
+
+// Over HTTP/2 net/http may have read a request when its connection is closed.
+//
+// B7
+func TestNoHandlerIsCalledAfterTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := new(http.Server)
+		called := false
+		s := serving(t, creche.Options{Server: srv}, func(http.ResponseWriter, *http.Request) { called = true })
+		s.begin(s.leave)
+		wantErr(t, s.end(), nil)
+		defer func() {
+			if got := recover(); got != http.ErrAbortHandler {
+				t.Errorf("got a panic with %v, want http.ErrAbortHandler", got)
+			}
+			if called {
+				t.Error("the handler was called")
+			}
+		}()
+		srv.Handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	})
 }
 

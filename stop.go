@@ -81,7 +81,10 @@ func (s *server) stopRequests(due *deadlines) {
 	a.requests.Cancel(ErrShutdown)
 	s.hurryUp(due)
 	s.quiet(context.Background(), due.cancelled)
-	within(earliest(a.life.conns.parted(), due.abandoned), &a.life.conns.http2)
+	s.takeLeave(due)
+	a.life.handlers.shutOut()
+	s.quiet(context.Background(), due.cancelled) // who came in the meantime
+	s.takeLeave(due)
 	_ = s.http.Close()
 	// Now those end who could not be cancelled, but waited for their client.
 	s.quiet(context.Background(), earliest(time.Now().Add(patience), due.abandoned))
@@ -114,10 +117,20 @@ func (s *server) stopAccepting(due *deadlines) {
 // a request that comes on them now. That must be settled before anybody looks
 // whether the server is quiet, so the waiting, which Shutdown does by polling,
 // is not left to it: its context has ended.
+//
+// It also tells the clients that speak HTTP/2 to go, but only those whose
+// connection is ready for it; the others are told as soon as it is.
 func (s *server) closeIdle() {
+	s.app.life.conns.part()
 	ended, end := context.WithCancel(context.Background())
 	end()
 	_ = s.http.Shutdown(ended) // it has not waited
+}
+
+// takeLeave waits for the clients that speak HTTP/2 to close their connections.
+func (s *server) takeLeave(due *deadlines) {
+	conns := &s.app.life.conns
+	within(earliest(conns.parted(), due.abandoned), &conns.http2)
 }
 
 // within waits until nothing is counted by g any more, but not beyond until.
