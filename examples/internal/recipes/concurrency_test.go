@@ -112,18 +112,23 @@ func TestAPageWithoutWhatItCanDoWithout(t *testing.T) {
 }
 
 // N11
-func TestACrawlVisitsAll(t *testing.T) {
-	var visits atomic.Int64
-	err := recipes.Crawl(t.Context(), "a", func(_ context.Context, page string) ([]string, error) {
-		visits.Add(1)
-		if len(page) == 5 {
-			return nil, nil
+func TestACrawlVisitsAllAndEightPagesAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var visits, running, most atomic.Int64
+		err := recipes.Crawl(t.Context(), "a", func(_ context.Context, page string) ([]string, error) {
+			visits.Add(1)
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			time.Sleep(time.Second)
+			if len(page) == 8 {
+				return nil, nil
+			}
+			return []string{page + "a", page + "b"}, nil
+		})
+		if err != nil || visits.Load() != 255 || most.Load() != 8 {
+			t.Errorf("got %d pages, %d at a time, %v, want 255 and 8", visits.Load(), most.Load(), err)
 		}
-		return []string{page + "a", page + "b"}, nil
 	})
-	if err != nil || visits.Load() != 31 {
-		t.Errorf("got %d, %v, want 31 pages", visits.Load(), err)
-	}
 }
 
 // M1
