@@ -23,16 +23,15 @@ import (
 )
 
 func TestPricesAreAlike(t *testing.T) {
-	skus, want := []string{"tea", "coffee", "milk"}, []int{3, 6, 4}
+	skus := []string{"tea", "coffee", "milk"}
 	for name, prices := range map[string]func(context.Context, []string) ([]int, error){
 		"ours": recipes.Prices, "errgroup": PricesWithErrgroup, "conc": PricesWithConc,
 	} {
 		got, err := prices(t.Context(), skus)
-		if name == "conc" {
-			slices.Sort(got) // they come in the order of their ends
-			want = []int{3, 4, 6}
-		} else {
-			want = []int{3, 6, 4}
+		want := []int{3, 6, 4}
+		if name == "conc" { // whose results come in the order of their ends
+			slices.Sort(got)
+			slices.Sort(want)
 		}
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)

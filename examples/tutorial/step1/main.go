@@ -25,7 +25,7 @@ func newServer(o creche.Options) (*creche.App, http.Handler) {
 }
 
 func quote(w http.ResponseWriter, r *http.Request) error {
-	cents, err := lookUpPrice(r.Context(), r.PathValue("sku"))
+	cents, err := LookUpPrice(r.Context(), r.PathValue("sku"))
 	if err != nil {
 		return err
 	}

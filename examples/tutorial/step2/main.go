@@ -38,8 +38,8 @@ func quote(w http.ResponseWriter, r *http.Request) error {
 	sku := r.PathValue("sku")
 	var cents, count int
 	err := nursery.All(r.Context(),
-		nursery.Into(&cents, func(ctx context.Context) (int, error) { return lookUpPrice(ctx, sku) }),
-		nursery.Into(&count, func(ctx context.Context) (int, error) { return lookUpStock(ctx, sku) }),
+		nursery.Into(&cents, func(ctx context.Context) (int, error) { return LookUpPrice(ctx, sku) }),
+		nursery.Into(&count, func(ctx context.Context) (int, error) { return LookUpStock(ctx, sku) }),
 	)
 	if err != nil {
 		return err

@@ -39,8 +39,8 @@ func quote(w http.ResponseWriter, r *http.Request) error {
 	sku := r.PathValue("sku")
 	var cents, count int
 	err := nursery.All(r.Context(),
-		nursery.Into(&cents, func(ctx context.Context) (int, error) { return lookUpPrice(ctx, sku) }),
-		nursery.Into(&count, func(ctx context.Context) (int, error) { return lookUpStock(ctx, sku) }),
+		nursery.Into(&cents, func(ctx context.Context) (int, error) { return LookUpPrice(ctx, sku) }),
+		nursery.Into(&count, func(ctx context.Context) (int, error) { return LookUpStock(ctx, sku) }),
 	)
 	if err != nil {
 		return err
@@ -51,10 +51,10 @@ func quote(w http.ResponseWriter, r *http.Request) error {
 
 func order(w http.ResponseWriter, r *http.Request) error {
 	ctx, sku := r.Context(), r.PathValue("sku")
-	if _, err := lookUpPrice(ctx, sku); err != nil {
+	if _, err := LookUpPrice(ctx, sku); err != nil {
 		return err
 	}
-	confirm := func(ctx context.Context) error { return sendConfirmation(ctx, sku) }
+	confirm := func(ctx context.Context) error { return SendConfirmation(ctx, sku) }
 	if err := creche.Go(ctx, "confirm "+sku, confirm); err != nil {
 		return err // too much is waiting already: 503
 	}

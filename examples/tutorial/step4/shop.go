@@ -15,7 +15,8 @@ type UnknownSKU struct{ SKU string }
 
 func (e *UnknownSKU) Error() string { return fmt.Sprintf("unknown SKU %q", e.SKU) }
 
-func lookUpPrice(ctx context.Context, sku string) (cents int, err error) {
+// LookUpPrice takes a second.
+func LookUpPrice(ctx context.Context, sku string) (cents int, err error) {
 	if err := work(ctx, time.Second); err != nil {
 		return 0, err
 	}
@@ -25,11 +26,13 @@ func lookUpPrice(ctx context.Context, sku string) (cents int, err error) {
 	return 450, nil
 }
 
-func lookUpStock(ctx context.Context, _ string) (count int, err error) {
+// LookUpStock takes three.
+func LookUpStock(ctx context.Context, _ string) (count int, err error) {
 	return 12, work(ctx, 3*time.Second)
 }
 
-func sendConfirmation(ctx context.Context, sku string) error {
+// SendConfirmation takes five.
+func SendConfirmation(ctx context.Context, sku string) error {
 	if err := work(ctx, 5*time.Second); err != nil {
 		return err
 	}
