@@ -136,7 +136,7 @@ cover: ## coverage of all modules by all tests, into coverage.out
 	@go test -coverpkg=github.com/creche-go/creche/... -coverprofile=coverage.out work
 	@go tool cover -func=coverage.out | tail -1
 
-guarantees: ## write the names of the tests into docs/guarantees.md
+guarantees: ## write the tests and what is kept in part into docs/guarantees.md
 	@go test -run '^TestGuarantees$$' -count=1 . -update
 
 # A release happens in a copy first. Only a rehearsal that went well is repeated

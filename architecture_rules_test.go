@@ -30,6 +30,7 @@ var floors = []floor{
 	{dir: "adapters/echocreche", ours: core, theirs: []string{"github.com/labstack/echo/v4"}},
 	{dir: "adapters/echo5creche", ours: core, theirs: []string{"github.com/labstack/echo/v5"}},
 	{dir: "websocket/…", ours: append(core, "websocket/…"), theirs: []string{"github.com/coder/websocket"}},
+	{dir: "examples/internal/exampletest", ours: append(core, "nursery/nurserytest")},
 	{dir: "examples/…", ours: append(core, "adapters/…", "websocket", "examples/…"), theirs: []string{"…"}},
 	{dir: "internal/…", ours: []string{"nursery", "errorhandlers", "internal/…"}},
 }

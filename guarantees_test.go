@@ -1,6 +1,7 @@
 package creche_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +19,7 @@ import (
 
 const guaranteesPage = "docs/guarantees.md"
 
-var update = flag.Bool("update", false, "write the names of the tests into "+guaranteesPage)
+var update = flag.Bool("update", false, "write what is not written by hand into "+guaranteesPage)
 
 // TestGuarantees compares the page of promises with the tests that name them.
 func TestGuarantees(t *testing.T) {
@@ -42,17 +44,38 @@ func TestGuarantees(t *testing.T) {
 	}
 }
 
-// A keeping maps a promise's number to the tests that keep it, as they are
-// called on the page.
-type keeping map[string][]string
+// A keeping maps a promise's number to the tests that keep it.
+type keeping map[string][]keeper
+
+// A keeper is a test that keeps a promise.
+type keeper struct {
+	name string // as the page calls it
+	file string // relative to the repository
+}
+
+// String is what the page shows. It links the file and not a line in it, which
+// would be another one after the next change.
+func (k keeper) String() string {
+	to, err := filepath.Rel(path.Dir(guaranteesPage), k.file)
+	if err != nil {
+		panic(err) // both are relative to the repository
+	}
+	return fmt.Sprintf("[`%s`](%s)", k.name, filepath.ToSlash(to))
+}
+
+func (k keeper) compare(other keeper) int {
+	return cmp.Or(cmp.Compare(k.name, other.name), cmp.Compare(k.file, other.file))
+}
 
 var (
 	// A comment in a test that begins with numbers says what the test keeps.
 	tag = regexp.MustCompile(`^// ([NMERBW]\d+(?:, [NMERBW]\d+)*)(?:\b(.)|$)`)
 	// A row of the page: number, promise, tests.
 	row = regexp.MustCompile(`(?m)^\| ([NMERBW]\d+) \| (.*) \| ?(.*) ?\|$`)
-	// One test in the last column.
+	// A test on a page.
 	testName = regexp.MustCompile("`([^`]+)`")
+	// What is kept in part, which the rows say, as a list.
+	inPart = regexp.MustCompile(`(?s)(<!-- in part[^>]*-->\n)(.*?)(<!-- end -->\n)`)
 )
 
 // keptBy collects the tags of all test code: of _test.go files, and of test
@@ -78,14 +101,14 @@ func keptBy(t *tree) (keeping, []string) {
 					faults = append(faults, fmt.Sprintf("%s: %q is in no test", t.at(c), c.Text))
 				}
 				for _, id := range ids {
-					kept[id] = append(kept[id], fn)
+					kept[id] = append(kept[id], keeper{fn, s.name})
 				}
 			}
 		}
 	}
 	for id, tests := range kept {
-		slices.Sort(tests)
-		kept[id] = slices.DeleteFunc(slices.Compact(tests), func(fn string) bool { return fn == "" })
+		slices.SortFunc(tests, keeper.compare)
+		kept[id] = slices.DeleteFunc(slices.Compact(tests), func(k keeper) bool { return k.name == "" })
 	}
 	return kept, faults
 }
@@ -132,6 +155,7 @@ func compare(page string, kept keeping) (faults []string) {
 	listed := make(map[string]bool)
 	for _, m := range row.FindAllStringSubmatch(page, -1) {
 		id, tests := m[1], namesIn(m[3])
+		keepers := namesOf(kept[id])
 		if listed[id] {
 			fault("%s has two rows", id)
 		}
@@ -140,11 +164,11 @@ func compare(page string, kept keeping) (faults []string) {
 			fault("no test keeps %s", id)
 		}
 		for _, name := range tests {
-			if !slices.Contains(kept[id], name) {
+			if !slices.Contains(keepers, name) {
 				fault("%s names %s, which does not exist or is not marked with it", id, name)
 			}
 		}
-		for _, name := range kept[id] {
+		for _, name := range keepers {
 			if !slices.Contains(tests, name) {
 				fault("%s does not name %s: run make guarantees", id, name)
 			}
@@ -152,10 +176,20 @@ func compare(page string, kept keeping) (faults []string) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(kept)) {
 		if !listed[id] {
-			fault("%s, which %s keeps, has no row", id, strings.Join(kept[id], " and "))
+			fault("%s, which %s keeps, has no row", id, strings.Join(namesOf(kept[id]), " and "))
 		}
 	}
+	if len(faults) == 0 && rewrite(page, kept) != page {
+		fault("links or the list of what is kept in part are stale: run make guarantees")
+	}
 	return faults
+}
+
+func namesOf(tests []keeper) (names []string) {
+	for _, k := range tests {
+		names = append(names, k.name)
+	}
+	return names
 }
 
 func namesIn(column string) (names []string) {
@@ -165,15 +199,26 @@ func namesIn(column string) (names []string) {
 	return names
 }
 
-// rewrite returns the page with its last column taken from kept.
+// rewrite returns the page with its last column taken from kept, and the list
+// of what is kept in part from its rows.
 func rewrite(page string, kept keeping) string {
-	return row.ReplaceAllStringFunc(page, func(line string) string {
+	page = row.ReplaceAllStringFunc(page, func(line string) string {
 		m := row.FindStringSubmatch(line)
 		column := ""
-		if tests := kept[m[1]]; len(tests) > 0 {
-			column = "`" + strings.Join(tests, "` `") + "` "
+		for _, k := range kept[m[1]] {
+			column += k.String() + " "
 		}
 		return fmt.Sprintf("| %s | %s | %s|", m[1], strings.TrimSpace(m[2]), column)
+	})
+	list := ""
+	for _, m := range row.FindAllStringSubmatch(page, -1) {
+		if said, ok := strings.CutPrefix(m[2], "In part: "); ok {
+			list += fmt.Sprintf("- **%s**: %s\n", m[1], said)
+		}
+	}
+	return inPart.ReplaceAllStringFunc(page, func(section string) string {
+		m := inPart.FindStringSubmatch(section)
+		return m[1] + cmp.Or(list, "None.\n") + m[3]
 	})
 }
 
@@ -182,15 +227,15 @@ func TestGuaranteesComparison(t *testing.T) {
 	tests := []struct{ name, code, page, want string }{
 		{
 			name: "a test that names a promise and a row that names the test agree",
-			code: "// N4\nfunc TestA() {}", page: "| N4 | Prose | with bars. | `nursery.TestA` |",
+			code: "// N4\nfunc TestA() {}", page: "| N4 | Prose | with bars. | [`nursery.TestA`](../nursery/a_test.go) |",
 		},
 		{
 			name: "rows of tables and several numbers count",
-			code: "func TestA() {\n\tf(1) // N4, N5: both\n\t// N4\n}", page: "| N4 | P | `nursery.TestA` |\n| N5 | P | `nursery.TestA` |",
+			code: "func TestA() {\n\tf(1) // N4, N5: both\n\t// N4\n}", page: "| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |\n| N5 | P | [`nursery.TestA`](../nursery/a_test.go) |",
 		},
 		{
 			name: "the last line of a doc comment counts",
-			code: "// TestA tests.\n// N4\nfunc TestA() {}\n\n// N4.\nfunc FuzzA() {}", page: "| N4 | P | `nursery.FuzzA` `nursery.TestA` |",
+			code: "// TestA tests.\n// N4\nfunc TestA() {}\n\n// N4.\nfunc FuzzA() {}", page: "| N4 | P | [`nursery.FuzzA`](../nursery/a_test.go) [`nursery.TestA`](../nursery/a_test.go) |",
 		},
 		{
 			name: "a word that only looks like a number does not count",
@@ -206,22 +251,44 @@ func TestGuaranteesComparison(t *testing.T) {
 		},
 		{
 			name: "a stale column",
-			code: "// N4\nfunc TestA() {}\n\n// N4\nfunc TestB() {}", page: "| N4 | P | `nursery.TestA` |",
+			code: "// N4\nfunc TestA() {}\n\n// N4\nfunc TestB() {}", page: "| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |",
 			want: "docs/guarantees.md: N4 does not name nursery.TestB: run make guarantees",
 		},
 		{
 			name: "a test that is gone",
-			code: "// N4\nfunc TestA() {}", page: "| N4 | P | `nursery.TestA` `nursery.TestB` |",
+			code: "// N4\nfunc TestA() {}", page: "| N4 | P | [`nursery.TestA`](../nursery/a_test.go) [`nursery.TestB`](../nursery/a_test.go) |",
 			want: "docs/guarantees.md: N4 names nursery.TestB, which does not exist or is not marked with it",
 		},
 		{
+			name: "a link to another file",
+			code: "// N4\nfunc TestA() {}", page: "| N4 | P | [`nursery.TestA`](../nursery/b_test.go) |",
+			want: "docs/guarantees.md: links or the list of what is kept in part are stale: run make guarantees",
+		},
+		{
+			name: "what is kept in part is listed",
+			code: "// N4\nfunc TestA() {}",
+			page: "<!-- in part -->\n- **N4**: P\n<!-- end -->\n\n| N4 | In part: P | [`nursery.TestA`](../nursery/a_test.go) |",
+		},
+		{
+			name: "what is kept in part is not listed",
+			code: "// N4\nfunc TestA() {}",
+			page: "<!-- in part -->\nNone.\n<!-- end -->\n\n| N4 | In part: P | [`nursery.TestA`](../nursery/a_test.go) |",
+			want: "docs/guarantees.md: links or the list of what is kept in part are stale: run make guarantees",
+		},
+		{
+			name: "what is kept in full is listed as kept in part",
+			code: "// N4\nfunc TestA() {}",
+			page: "<!-- in part -->\n- **N4**: P\n<!-- end -->\n\n| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |",
+			want: "docs/guarantees.md: links or the list of what is kept in part are stale: run make guarantees",
+		},
+		{
 			name: "two rows",
-			code: "// N4\nfunc TestA() {}", page: "| N4 | P | `nursery.TestA` |\n| N4 | P | `nursery.TestA` |",
+			code: "// N4\nfunc TestA() {}", page: "| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |\n| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |",
 			want: "docs/guarantees.md: N4 has two rows",
 		},
 		{
 			name: "a mark outside of a test",
-			code: "// N4\nfunc helper() {}\n\n// N4\nfunc TestA() {}", page: "| N4 | P | `nursery.TestA` |",
+			code: "// N4\nfunc helper() {}\n\n// N4\nfunc TestA() {}", page: "| N4 | P | [`nursery.TestA`](../nursery/a_test.go) |",
 			want: `nursery/a_test.go:3: "// N4" is in no test`,
 		},
 		{
@@ -256,7 +323,7 @@ func checkRewrite(t *testing.T, page string, kept keeping) {
 	if got := rewrite(page, kept); got != page {
 		t.Errorf("rewritten: got %q, want %q", got, page)
 	}
-	empty := regexp.MustCompile("(?m)`.*`").ReplaceAllString(page, "")
+	empty := regexp.MustCompile("(?m)\\[`.*\\)").ReplaceAllString(page, "")
 	if got := rewrite(empty, kept); got != page {
 		t.Errorf("rewritten from an empty column: got %q, want %q", got, page)
 	}
@@ -270,7 +337,7 @@ func TestGuaranteesOfTestKits(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, faults := keptBy(tree)
-	if got, want := kept["R1"], []string{"adapters/adaptertest.Run"}; !slices.Equal(got, want) || len(faults) > 0 {
+	if got, want := kept["R1"], []keeper{{"adapters/adaptertest.Run", "adapters/adaptertest/suite.go"}}; !slices.Equal(got, want) || len(faults) > 0 {
 		t.Errorf("got %q and %q, want %q", got, faults, want)
 	}
 }

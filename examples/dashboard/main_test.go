@@ -95,9 +95,6 @@ func serving(b *board) http.Handler {
 	return app.Middleware(creche.Handler(b.live))
 }
 
-// What docs/websockets.md shows is what the files have, word by word.
-func TestThePageShowsTheFiles(t *testing.T) { exampletest.CheckPage(t, "../../docs/websockets.md", 8) }
-
 func TestTheProgram(t *testing.T) {
 	s := exampletest.Serve(t, newServer)
 	if a := s.Do("GET", "/", ""); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, "/live") {

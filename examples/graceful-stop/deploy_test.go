@@ -22,9 +22,6 @@ import (
 	"github.com/creche-go/creche/examples/internal/exampletest"
 )
 
-// What docs/deployment.md shows is what these files have, word by word.
-func TestThePageShowsTheFiles(t *testing.T) { exampletest.CheckPage(t, "../../docs/deployment.md", 8) }
-
 // setting returns the last value of a key in a file of lines such as key=value.
 func setting(t *testing.T, file, key string) string {
 	t.Helper()

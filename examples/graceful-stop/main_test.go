@@ -75,13 +75,3 @@ func TestAShelfThatIsNone(t *testing.T) {
 		t.Errorf("got exit code %d and %q, want 1 and which service could not start", code, said)
 	}
 }
-
-func TestTheProgramIsShort(t *testing.T) {
-	text, err := os.ReadFile("main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), "\n"); n > 80 {
-		t.Errorf("main.go has %d lines, want at most 80", n)
-	}
-}

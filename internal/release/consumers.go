@@ -12,8 +12,9 @@ import (
 
 // prove uses the modules as somebody who has nothing but the go command and a
 // proxy that serves them in version, each as it is in the commit that rev
-// names. It runs the README's program, gets each module into an empty one,
-// imports its packages there, and runs its tests from the module cache.
+// names. It runs the programs of the README and of the tutorial, gets each module
+// into an empty one, imports its packages there, and runs its tests from the
+// module cache.
 func prove(repository, version string, rev func(module) string, tests string) error {
 	if !slices.Contains([]string{"short", "all", "none"}, tests) {
 		return fmt.Errorf("tests %q: want short, all or none", tests)
@@ -38,8 +39,14 @@ func prove(repository, version string, rev func(module) string, tests string) er
 			return err
 		}
 	}
-	if err := timed("the program of the README", func() error { return c.readme(repository, modules[0], version) }); err != nil {
-		return err
+	for _, find := range []func(repository string) (*program, error){readmeProgram, tutorialProgram} {
+		p, err := find(repository)
+		if err != nil {
+			return err
+		}
+		if err := timed("the program of the "+p.name, func() error { return c.program(p, modules[0], version) }); err != nil {
+			return err
+		}
 	}
 	for _, m := range modules {
 		if err := timed(m.path, func() error { return c.module(m, version) }); err != nil {

@@ -40,7 +40,19 @@ func TestConsumers(t *testing.T) {
 		},
 		{
 			"a README without the program", "README.md", "```go", "```",
-			"README.md has no program that listens on 127.0.0.1:8080",
+			"the readme has no program that listens on 127.0.0.1:8080",
+		},
+		{
+			"a tutorial that does not compile at its end", "examples/tutorial/step4/main.go", "house.Quote", "house.Price",
+			"undefined: house.Price",
+		},
+		{
+			"a tutorial whose tests fail", "examples/tutorial/step4/main_test.go", "nil", "http.NotFoundHandler()",
+			"--- FAIL: TestTea",
+		},
+		{
+			"a tutorial without an end", "examples/tutorial/step4/main.go", "8080", "8081",
+			"the tutorial has no program that listens on 127.0.0.1:8080",
 		},
 	}
 	alone(t)

@@ -22,7 +22,11 @@ var house = map[string]string{
 	"examples/go.mod":       "module example.org/house/examples\n\ngo 1.26\n\nrequire example.org/house v0.1.0\n\nreplace example.org/house => ..\n",
 	"internal/tools/go.mod": "module example.org/house/internal/tools\n\ngo 1.26\n\nrequire example.org/house v0.1.0 // here too\n\nreplace example.org/house => ../..\n",
 	"CHANGELOG.md":          "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- `Quote`.\n",
-	"README.md":             "# House\n\n```sh\nmake\n```\n\n```go\n" + houseProgram + "```\n\nThat is all.\n",
+	"examples/tutorial/step4/main.go": strings.Replace(houseProgram, `"/quote/tea", house.Quote`,
+		`"/quote/tea", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("12 at 450 cents\n")); _ = house.Quote }`, 1),
+	"examples/tutorial/step4/main_test.go": "package main\n\nimport (\n\t\"net/http\"\n\t\"testing\"\n)\n\n" +
+		"func TestTea(t *testing.T) {\n\tif h := http.Handler(nil); h != nil {\n\t\tt.Error(h)\n\t}\n}\n",
+	"README.md": "# House\n\n```sh\nmake\n```\n\n```go\n" + houseProgram + "```\n\nThat is all.\n",
 }
 
 const houseProgram = `package main

@@ -1,6 +1,7 @@
 // Package exampletest lets the examples' tests drive a program from outside:
 // over a real listener, within the test's process ([Serve]) or as a process of
-// its own ([Build]), and with what it logs at hand ([CaptureLog]).
+// its own ([Build]), or in memory, inside a bubble ([ServeInMemory]); and with
+// what it logs at hand ([CaptureLog]).
 package exampletest
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
 // Server is a program that serves within the test's process, on a port of its
@@ -29,12 +31,27 @@ func Serve(t testing.TB, newServer func() (*creche.App, http.Handler)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, ln, newClient(t, ln.Addr().String()), newServer)
+}
+
+// ServeInMemory is [Serve] for a bubble of testing/synctest, in which there are
+// no sockets, and no signals: the application has to ignore them.
+func ServeInMemory(t testing.TB, newServer func() (*creche.App, http.Handler)) *Server {
+	t.Helper()
+	ln := nurserytest.Listen()
+	client := &Client{URL: "http://creche.test", t: t, http: *ln.Client()}
+	t.Cleanup(client.http.CloseIdleConnections)
+	return serve(t, ln, client, newServer)
+}
+
+func serve(t testing.TB, ln net.Listener, client *Client, newServer func() (*creche.App, http.Handler)) *Server {
+	t.Helper()
 	app, handler := newServer()
 	ctx, cancel := context.WithCancel(context.Background())
 	serving := new(nursery.Nursery)
 	serving.Open(context.Background())
 	serving.Go(func(context.Context) error { return app.Serve(ctx, ln, handler) })
-	s := &Server{stop: sync.OnceValue(func() error {
+	s := &Server{Client: client, stop: sync.OnceValue(func() error {
 		cancel()
 		return serving.Join()
 	})}
@@ -43,7 +60,6 @@ func Serve(t testing.TB, newServer func() (*creche.App, http.Handler)) *Server {
 			t.Errorf("Serve: got %v, want nil", err)
 		}
 	})
-	s.Client = newClient(t, ln.Addr().String())
 	return s
 }
 
