@@ -31,7 +31,7 @@ WS      ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http bench-ws benchmarks neighbours long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http bench-ws benchmarks neighbours peers long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -106,6 +106,11 @@ benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 # They need a lot of modules, which no user of ours gets.
 neighbours: ## engines of others (cron, NATS, River) as services, from a module of their own
 	@cd internal/neighbours; export GOWORK=off; go mod tidy -diff; go vet ./...; go test -race -timeout=5m ./...
+
+# They need a browser, Node.js and Python, which .ci/run installs. Nothing of it
+# is cached, for what they test is a process.
+peers: ## websocket clients of others, a browser among them, drive the running chat
+	@cd internal/peers; export GOWORK=off; go mod tidy -diff; go vet ./...; go test -race -count=1 -parallel=16 -timeout=5m ./...
 
 long: ## the tests with their full numbers: minutes, not seconds
 	@CRECHE_LONG=1 NURSERYTEST_SEEDS=1000000 go test -timeout=60m work

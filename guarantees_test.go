@@ -78,13 +78,14 @@ var (
 	inPart = regexp.MustCompile(`(?s)(<!-- in part[^>]*-->\n)(.*?)(<!-- end -->\n)`)
 )
 
-// keptBy collects the tags of all test code: of _test.go files, and of test
-// kits, whose functions are the tests of those who call them.
+// keptBy collects the tags of all test code: of _test.go files, those of private
+// modules too, and of test kits, whose functions are the tests of those who call
+// them.
 func keptBy(t *tree) (keeping, []string) {
 	kept := make(keeping)
 	var faults []string
 	for _, s := range t.sources {
-		if s.module.private() || !s.isTest() && !strings.HasSuffix(path.Dir(s.name), "test") {
+		if kit := strings.HasSuffix(path.Dir(s.name), "test") && !s.module.private(); !kit && !s.isTest() {
 			continue
 		}
 		for _, group := range s.syntax.Comments {
@@ -326,6 +327,21 @@ func checkRewrite(t *testing.T, page string, kept keeping) {
 	empty := regexp.MustCompile("(?m)\\[`.*\\)").ReplaceAllString(page, "")
 	if got := rewrite(empty, kept); got != page {
 		t.Errorf("rewritten from an empty column: got %q, want %q", got, page)
+	}
+}
+
+func TestGuaranteesOfPrivateModules(t *testing.T) {
+	fsys := house()
+	for _, name := range []string{"a_test.go", "a.go", "toolstest/a.go"} {
+		fsys["internal/tools/"+name] = &fstest.MapFile{Data: []byte("package tools\n\nfunc TestA() {\n\t// R1\n}\n")}
+	}
+	tree, err := load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, faults := keptBy(tree)
+	if got, want := kept["R1"], []keeper{{"internal/tools.TestA", "internal/tools/a_test.go"}}; !slices.Equal(got, want) || len(faults) > 0 {
+		t.Errorf("got %q and %q, want %q", got, faults, want)
 	}
 }
 

@@ -114,6 +114,44 @@ func TestTheHeartbeat(t *testing.T) {
 	}
 }
 
+// Who has a second to speak and ten to answer is asked again a second after the
+// answer, and not ten after the question.
+//
+// W6
+func TestAnAnswerMayTakeLongerThanTheSilenceBefore(t *testing.T) {
+	tests := []struct {
+		name  string
+		after time.Duration // the answer comes; 0: it never does
+		pings []time.Duration
+		code  websocket.Code
+		took  time.Duration
+	}{
+		{"at once", time.Nanosecond, []time.Duration{1e9, 2e9 + 1, 3e9 + 2, 4e9 + 3}, 4000, 5 * time.Second},
+		{"late", 2500 * time.Millisecond, []time.Duration{1e9, 4.5e9, 8e9}, 4000, 11 * time.Second},
+		{"never", 0, seconds(1), 1011, 11 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, &websocket.Options{PingEvery: time.Second, PongWithin: 10 * time.Second}, forget)
+				p, began := dial(t, s.Server), time.Now()
+				if tt.code == 4000 {
+					defer time.AfterFunc(tt.took, func() { p.close(4000, "") }).Stop()
+				}
+				pings, code := p.pulses(func() {
+					if tt.after > 0 {
+						time.Sleep(tt.after)
+						p.send(opPong, "")
+					}
+				})
+				if took := time.Since(began); code != tt.code || took != tt.took || !slices.Equal(pings, tt.pings) {
+					t.Errorf("closed with %v after %v and pings at %v, want %v after %v and %v", code, took, pings, tt.code, tt.took, tt.pings)
+				}
+			})
+		})
+	}
+}
+
 // W6
 func TestADeadPeerIsAbortedAfterTheCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

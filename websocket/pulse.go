@@ -50,6 +50,15 @@ func (p *pulse) nextPing(last time.Duration) time.Duration {
 	return last + p.every
 }
 
+// look returns when to look for what is due then. While an answer is waited for
+// it may have come long before it is due, and then the next ping is.
+func (p *pulse) look(due, now time.Duration) time.Duration {
+	if p.every < 0 {
+		return due
+	}
+	return min(due, now+p.every)
+}
+
 // limit returns when a pause has been too long.
 func (p *pulse) limit(paused time.Duration) time.Duration {
 	if p.longest < 0 {
@@ -70,7 +79,7 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 	heard := time.Duration(p.heard.Load())
 	switch due := p.next(heard, paused); {
 	case due > now:
-		return due
+		return p.look(due, now)
 	case p.last > 0 && p.last <= now:
 		c.nursery.Cancel(creche.ErrShutdown)
 		return never
@@ -83,7 +92,7 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 	}
 	p.asked = now
 	c.out.ping()
-	return p.next(heard, paused)
+	return p.look(p.next(heard, paused), now)
 }
 
 // hear notes that bytes have been read.

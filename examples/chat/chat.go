@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,8 @@ import (
 const lobby = "lobby"
 
 // options let a burst of small talk queue for a visitor. Whoever falls behind
-// further than that is sent away (1008), so that nobody waits for anybody.
+// further than that is sent away (1008), so that nobody waits for anybody. The
+// flags of main.go set the heartbeat.
 var options = &websocket.Options{Queue: websocket.Bounds{Messages: 4096}}
 
 // chat is what the handlers share.
@@ -34,12 +36,12 @@ func page(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// socket is one visitor's stay. The function it hands to Serve and the
+// socket is one visitor's stay. The function it hands to Serve, by stay, and the
 // heartbeat are siblings in the connection's nursery: whichever ends first,
 // because the visitor left, the server stops or something failed, ends the
 // other, and Serve returns when both have ended.
 func (c *chat) socket(w http.ResponseWriter, r *http.Request) error {
-	return websocket.Serve(w, r, options, func(_ context.Context, conn *websocket.Conn) error {
+	return stay(w, r, func(_ context.Context, conn *websocket.Conn) error {
 		room := c.rooms.Join(conn, lobby) // it leaves by itself
 		conn.Go(heartbeat(conn))
 		for msg, err := range conn.Messages() {
@@ -50,6 +52,21 @@ func (c *chat) socket(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil
 	})
+}
+
+// stay is [websocket.Serve] with the chat's options, and logs how the visitor
+// left: the code and reason with which a peer closed are the cause, and so is
+// whatever else ended the connection.
+func stay(w http.ResponseWriter, r *http.Request, f func(context.Context, *websocket.Conn) error) error {
+	var visit context.Context // stays nil if there is no upgrade
+	err := websocket.Serve(w, r, options, func(ctx context.Context, conn *websocket.Conn) error {
+		visit = ctx
+		return f(ctx, conn)
+	})
+	if visit != nil {
+		slog.InfoContext(visit, "chat: a visitor has left", "from", r.RemoteAddr, "why", context.Cause(visit))
+	}
+	return err
 }
 
 // heartbeat sends a text every second. It does not say when to end: the

@@ -101,6 +101,16 @@ func TestAVisitorWhoLeavesEndsBothTasks(t *testing.T) {
 	}
 }
 
+// W4
+func TestTheLogSaysWhyAVisitorLeft(t *testing.T) {
+	r := startChat(t)
+	ann, bob := r.join("Ann"), r.join("Bob")
+	_ = ann.conn.Close(4000, "tired")
+	r.log.Wait(t, `closed with 4000: \"tired\"`)
+	_ = bob.conn.CloseNow()
+	r.log.Wait(t, "closed with 1006 abnormal closure")
+}
+
 func TestWhoCountsNobodyToo(t *testing.T) {
 	r := startChat(t)
 	a := r.Do("GET", "/who", "")

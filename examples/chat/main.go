@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -20,6 +21,8 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
+	flag.DurationVar(&options.PingEvery, "ping-every", 30*time.Second, "how long a visitor may be silent until a ping is sent")
+	flag.DurationVar(&options.PongWithin, "pong-within", 10*time.Second, "how long after a ping until a silent visitor is sent away")
 	flag.Parse()
 
 	app, handler := newServer()

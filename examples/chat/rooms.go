@@ -24,7 +24,7 @@ func (c *chat) enter(w http.ResponseWriter, r *http.Request) error {
 	if name == "" || len(name) > 100 {
 		return &errorhandlers.Problem{Status: http.StatusBadRequest, Detail: "Say who you are: ?name=, in at most 100 bytes."}
 	}
-	return websocket.Serve(w, r, options, func(_ context.Context, conn *websocket.Conn) error {
+	return stay(w, r, func(_ context.Context, conn *websocket.Conn) error {
 		room := c.named.JoinAs(conn, room, name) // it leaves by itself
 		for msg, err := range conn.Messages() {
 			if err != nil {
