@@ -31,7 +31,7 @@ WS      ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint mutants bench bench-http bench-ws benchmarks neighbours peers long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint mutants bench bench-app bench-http bench-ws benchmarks neighbours peers long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -95,6 +95,9 @@ bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 
 bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
+
+bench-app: ## rules, stops and lists beside what one would use without, as a table (ROWS=regexp)
+	@cd internal/bench; export GOWORK=off; go vet ./app; go test ./app >&2; go run ./app -row '$(ROWS)'
 
 # Each server is a process of its own. WS=flags, such as '-clients 1000'.
 bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
