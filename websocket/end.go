@@ -22,7 +22,7 @@ func (c *Conn) end(ctx context.Context) error {
 	how := vanished
 	defer func() { // should a rule's translation panic, too
 		c.socket.abort()
-		c.crowd.leave(ctx, how, isClosed(c.draining))
+		c.crowd.account.leave(how)
 	}()
 	how = c.sayGoodbye(ctx)
 	return nil

@@ -2,11 +2,13 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -92,10 +94,19 @@ var choices = &websocket.Options{
 	Detach:            true,
 }
 
+func observe(_ context.Context, r nursery.Report) {
+	if e, ok := errors.AsType[*websocket.AbortedError](r.Err); ok {
+		slog.Warn("peers out of reach", "silent", e.Silent, "stalled", e.Stalled, "answered", e.Answered)
+		return
+	}
+	slog.Error("failed", "nursery", r.Nursery, "error", r.Err)
+}
+
 func Example_steps() {
 	mux := http.NewServeMux()
 	mux.Handle("GET /echo", creche.Handler(echoServer))
 	mux.Handle("GET /clock", creche.Handler(clock))
 	mux.Handle("GET /rooms/{room}", creche.Handler(roomServer))
 	_, _, _ = notify, record, choices
+	_ = creche.New(creche.Options{Observe: observe})
 }
