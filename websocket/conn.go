@@ -46,6 +46,7 @@ type Conn struct {
 	ending    atomic.Bool                   // end has begun
 	left      atomic.Pointer[CloseError]    // how the peer left
 	closed    atomic.Pointer[CloseError]    // what Close was called with
+	told      *CloseError                   // how it ended, once it has
 
 	mu    sync.Mutex // guards what follows; never held across a wait
 	rooms []Room     // few, mostly one

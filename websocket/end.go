@@ -51,12 +51,13 @@ func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 	timeout := time.NewTimer(c.opts.CloseTimeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
+	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
 		c.out.fail()
 		return vanished
 	}
-	done, dropped := c.out.finish(end.frame, end.drop)
+	done, dropped := c.out.finish(closeFrame(end.code, end.reason), end.drop)
 	if len(dropped) > 0 && c.opts.OnDrop != nil {
 		c.beside(func() { c.tellDropped(dropped) })
 	}
@@ -98,33 +99,54 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// ending is how a connection is closed.
+// ending is how a connection is closed, and why.
 type ending struct {
-	abort bool   // without a word
-	frame []byte // the close frame
-	drop  bool   // what is queued
+	abort  bool // without a word
+	code   Code
+	reason string
+	drop   bool  // what is queued
+	cause  error // nil if the function returned
+}
+
+// told returns what [Options.OnClose] is told.
+func (e *ending) told() *CloseError {
+	code, reason := e.code, sendable(e.reason)
+	switch {
+	case e.abort:
+		code = Abnormal
+	case code != NoStatus:
+		code = code.sendable()
+	}
+	if same, ok := e.cause.(*CloseError); ok && same.Code == code && same.Reason == reason {
+		return same
+	}
+	return &CloseError{Code: code, Reason: reason, Err: e.cause}
 }
 
 // decide returns how the connection is closed whose context has ended. It
 // reports what the close code does not tell the peer.
-func (c *Conn) decide(ctx context.Context) ending {
+func (c *Conn) decide(ctx context.Context) (e ending) {
 	cause := context.Cause(ctx)
-	reason := errors.Unwrap(cause)
-	if left := c.left.Load(); left != nil && reason == error(left) {
-		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason)}
+	e.cause = errors.Unwrap(cause)
+	if left := c.left.Load(); left != nil && e.cause == error(left) {
+		e.abort, e.code, e.reason = left.Code == Abnormal, left.Code, left.Reason
+		return e
 	}
 	switch {
-	case reason == http.ErrAbortHandler:
-		return ending{abort: true}
-	case reason == ErrSlowConsumer: // has enough to read already
-		code, text := c.resolve(reason)
-		return ending{frame: closeFrame(code, text), drop: true}
+	case e.cause == http.ErrAbortHandler:
+		e.abort = true
+	case e.cause == ErrSlowConsumer: // has enough to read already
+		e.drop = true
+		e.code, e.reason = c.resolve(e.cause)
 	case failed(cause):
-		code, text := c.resolve(reason)
-		return ending{frame: closeFrame(code, text)}
+		e.code, e.reason = c.resolve(e.cause)
+	default:
+		e.code, e.reason = c.cancelled(cause, e.cause)
 	}
-	code, text := c.cancelled(cause, reason)
-	return ending{frame: closeFrame(code, text)}
+	if e.cause == errReturned {
+		e.cause = nil
+	}
+	return e
 }
 
 // failed reports whether cause says that the body or a task failed, and not

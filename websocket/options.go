@@ -73,6 +73,18 @@ type Options struct {
 	// five minutes, and negative that there is no limit.
 	MaxPause time.Duration
 
+	// OnClose is called once for each connection that was upgraded, with or
+	// without Detach, when all of it has ended: its function and tasks have
+	// returned, and the socket is closed. E says how: with the code and reason
+	// that the peer closed with or, if the server did, those that it sent;
+	// [Abnormal] stands for a peer that vanished, or a connection that was aborted
+	// without a close frame. What caused it can be asked for with [errors.Is] and
+	// [errors.As] of e. The context of c has ended and has its values still, and
+	// [Conn.Stats] are final. A stop waits for it, as for the function; a panic is
+	// reported, or without Detach is one of the HTTP handler. Nil means that
+	// nothing is called.
+	OnClose func(c *Conn, e *CloseError)
+
 	// Detach has [Serve] return after the upgrade, and the connection live on
 	// without the HTTP handler: see there.
 	Detach bool

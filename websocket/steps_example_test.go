@@ -88,6 +88,9 @@ var choices = &websocket.Options{
 	OnDrop: func(c *websocket.Conn, m websocket.Message) {
 		slog.DebugContext(c.Context(), "dropped", "bytes", len(m.Bytes()))
 	},
+	OnClose: func(c *websocket.Conn, e *websocket.CloseError) {
+		slog.InfoContext(c.Context(), "closed", "why", e, "received", c.Stats().Received.Messages)
+	},
 	ReadLimit:         4 << 10,
 	MessagesPerSecond: 20,
 	PingEvery:         20 * time.Second,
