@@ -103,6 +103,16 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
+// needDescriptors skips a test that would have more files and sockets open than
+// it may.
+func needDescriptors(t *testing.T, n int) {
+	t.Helper()
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(n) {
+		t.Skipf("%d descriptors (%v), want %d: see ulimit -n", files.Cur, err, n)
+	}
+}
+
 // A thousand real sockets, with all that peers do when a server stops.
 //
 // W2, W9
@@ -111,10 +121,7 @@ func TestAStopOverTCP(t *testing.T) {
 	if testing.Short() {
 		n = 100
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(2*n+100) {
-		t.Skipf("%d descriptors, %v; want %d, both ends of %d sockets: see ulimit -n", files.Cur, err, 2*n+100, n)
-	}
+	needDescriptors(t, 2*n+100) // both ends are here
 	nurserytest.CheckLeaks(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -153,6 +154,8 @@ func TestASecondUpgradeIsAnError(t *testing.T) {
 				t.Errorf("the first: got %v", err)
 			}
 			second = websocket.Serve(w, r, nil, returns(nil))
+		}), nurserytest.Configure(func(srv *http.Server) {
+			srv.ErrorLog = log.New(io.Discard, "", 0) // net/http has a word to say on it
 		}))
 		dial(t, s).wantEnd(1000)
 		s.Close()
