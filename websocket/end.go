@@ -48,7 +48,7 @@ func (c *Conn) beside(f func()) {
 
 // sayGoodbye exchanges close frames with the peer, if it can.
 func (c *Conn) sayGoodbye(ctx context.Context) outcome {
-	timeout := time.NewTimer(c.opts.CloseTimeout)
+	timeout := time.NewTimer(c.opts.timeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
 	c.told = end.told()
@@ -58,7 +58,7 @@ func (c *Conn) sayGoodbye(ctx context.Context) outcome {
 		return vanished
 	}
 	done, dropped := c.out.finish(closeFrame(end.code, end.reason), end.drop)
-	if len(dropped) > 0 && c.opts.OnDrop != nil {
+	if len(dropped) > 0 && c.opts.onDrop != nil {
 		c.beside(func() { c.tellDropped(dropped) })
 	}
 	switch {

@@ -99,6 +99,23 @@ type Options struct {
 	LastWord time.Duration
 }
 
+// kept is what a connection keeps of its options: what its parts do not have.
+// There are many connections.
+type kept struct {
+	connections *Limit
+	readLimit   int64
+	slow        SlowPolicy
+	patience    time.Duration
+	onDrop      func(*Conn, Message)
+	onClose     func(*Conn, *CloseError)
+	timeout     time.Duration // of the close
+	lastWord    time.Duration
+}
+
+func (o *Options) kept() kept {
+	return kept{o.Connections, o.ReadLimit, o.Slow, o.Patience, o.OnDrop, o.OnClose, o.CloseTimeout, o.LastWord}
+}
+
 // Bounds limits a queue of messages. One message always fits into an empty
 // queue, whatever its size.
 type Bounds struct {

@@ -105,7 +105,7 @@ func (c *Conn) collect(h header) error {
 	case m.skip:
 	case c.ctx.Err() != nil:
 		m.skip = true
-	case h.size > c.opts.ReadLimit-int64(len(*m.data)):
+	case h.size > c.opts.readLimit-int64(len(*m.data)):
 		m.skip = true
 		c.nursery.Cancel(ErrTooBig)
 	}

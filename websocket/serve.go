@@ -147,8 +147,8 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
-	c.opts.Connections.leave()
-	if c.opts.OnClose != nil {
-		c.opts.OnClose(c, c.told)
+	c.opts.connections.leave()
+	if c.opts.onClose != nil {
+		c.opts.onClose(c, c.told)
 	}
 }
