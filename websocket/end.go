@@ -111,11 +111,8 @@ type ending struct {
 // told returns what [Options.OnClose] is told.
 func (e *ending) told() *CloseError {
 	code, reason := e.code, sendable(e.reason)
-	switch {
-	case e.abort:
+	if e.abort {
 		code = Abnormal
-	case code != NoStatus:
-		code = code.sendable()
 	}
 	if same, ok := e.cause.(*CloseError); ok && same.Code == code && same.Reason == reason {
 		return same
@@ -143,6 +140,7 @@ func (c *Conn) decide(ctx context.Context) (e ending) {
 	default:
 		e.code, e.reason = c.cancelled(cause, e.cause)
 	}
+	e.code = e.code.sendable()
 	if e.cause == errReturned {
 		e.cause = nil
 	}

@@ -139,7 +139,7 @@ func newTCPServer(t *testing.T, o *websocket.Options, f connFunc) *httptest.Serv
 
 // W1
 func TestConnectionsOverTCPLeaveNoDescriptor(t *testing.T) {
-	n := 2000
+	n := 10_000
 	if testing.Short() {
 		n = 200
 	}
