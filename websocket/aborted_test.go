@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
@@ -59,7 +61,7 @@ func TestAStopTellsAllConnections(t *testing.T) {
 		t.Run(fmt.Sprintf("detached: %v", detach), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ln, dial := inMemory(t)
-				f := stopUnder(t, ln, dial, &websocket.Options{Detach: detach}, append(append(good, bad...), stalled))
+				f := stopUnder(t, ln, dial, &websocket.Options{Detach: detach}, flooded, append(append(good, bad...), stalled))
 				if f.err != nil || f.took != 2*time.Second {
 					t.Errorf("Serve returned %v after %v, want nil when the silent ones were aborted after 2s", f.err, f.took)
 				}
@@ -81,7 +83,7 @@ func TestAStopTellsAllConnections(t *testing.T) {
 func TestAStopThatAbortsNobodyIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ln, dial := inMemory(t)
-		f := stopUnder(t, ln, dial, nil, []group{{answers, 3}, {hangsUp, 2}})
+		f := stopUnder(t, ln, dial, nil, flooded, []group{{answers, 3}, {hangsUp, 2}})
 		if f.err != nil || f.took != 0 || len(f.reports) > 0 {
 			t.Errorf("Serve returned %v after %v, with reports %q", f.err, f.took, f.reports)
 		}
@@ -89,6 +91,30 @@ func TestAStopThatAbortsNobodyIsLogged(t *testing.T) {
 		if strings.Count(f.log, line) != 1 {
 			t.Errorf("logged %q, want once %q", f.log, line)
 		}
+	})
+}
+
+// Functions that ignore their cancellation are work left undone: Serve says how
+// many. Their peers are told and closed all the same.
+//
+// W1, W9
+func TestAStopWithFunctionsThatAreDeaf(t *testing.T) {
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		ln, dial := inMemory(t)
+		f := stopUnder(t, ln, dial, o, func(ctx context.Context, c *websocket.Conn) error {
+			m, err := c.Receive(ctx)
+			if err == nil {
+				err = c.Send(ctx, m)
+			}
+			time.Sleep(time.Hour)
+			return err
+		}, []group{{answers, 3}, {silent, 2}})
+		if e, ok := errors.AsType[*creche.UnfinishedError](f.err); !ok || e.Connections != 5 || len(e.Tasks)+e.Requests > 0 {
+			t.Errorf("Serve returned %v, want five connections unfinished", f.err)
+		}
+		f.wantCodes(t, websocket.GoingAway, group{answers, 3}, group{silent, 2})
+		f.wantReport(t, websocket.AbortedError{Answered: 3, Silent: 2})
+		time.Sleep(time.Hour)
 	})
 }
 
@@ -139,7 +165,7 @@ func TestAStopOverTCP(t *testing.T) {
 	others := []group{{hangsUp, n / 20}, {silent, n / 20}, {muffled, n / 20}}
 	stalled := group{stalls, n / 20}
 	const timeout = 2 * time.Second
-	f := stopUnder(t, smallBuffers{ln}, dial, &websocket.Options{CloseTimeout: timeout}, append(append(answering, others...), stalled))
+	f := stopUnder(t, smallBuffers{ln}, dial, &websocket.Options{CloseTimeout: timeout}, flooded, append(append(answering, others...), stalled))
 	if f.err != nil {
 		t.Errorf("Serve returned %v, want nil", f.err)
 	}

@@ -125,9 +125,9 @@ type farewell struct {
 	codes   map[string]map[websocket.Code]int // that the peers of each manner were told
 }
 
-// stopUnder has an App serve flooded to groups of peers, ends its context and
+// stopUnder has an App run serve for groups of peers, ends its context and
 // returns how that went.
-func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket.Options, groups []group) (f farewell) {
+func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket.Options, serve connFunc, groups []group) (f farewell) {
 	t.Helper()
 	var log strings.Builder
 	var mu sync.Mutex
@@ -140,7 +140,7 @@ func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket
 		},
 	})
 	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, o, flooded)
+		return websocket.Serve(w, r, o, serve)
 	}))
 	served := make(chan error, 1)
 	ctx, stop := context.WithCancel(t.Context())
