@@ -69,13 +69,13 @@ type account struct {
 
 type accountKey struct{ around *nursery.Nursery }
 
-func accountOf(a *creche.App, around context.Context) *account {
+func accountOf(around context.Context, a *creche.App) *account {
 	return a.Shared(accountKey{nursery.From(around)}, func() any {
-		return newAccount(nursery.Draining(around), a, around)
+		return newAccount(around, nursery.Draining(around), a)
 	}).(*account)
 }
 
-func newAccount(draining <-chan struct{}, a *creche.App, ctx context.Context) *account {
+func newAccount(ctx context.Context, draining <-chan struct{}, a *creche.App) *account {
 	return &account{draining: draining, app: a, ctx: ctx}
 }
 

@@ -26,14 +26,14 @@ type crowdKey struct{ around *nursery.Nursery }
 func crowdOf(x *creche.Exchange, r *http.Request, detach bool) *crowd {
 	if x == nil {
 		draining := nursery.Draining(r.Context())
-		return newCrowd(draining, newAccount(draining, nil, context.WithoutCancel(r.Context())))
+		return newCrowd(draining, newAccount(context.WithoutCancel(r.Context()), draining, nil))
 	}
 	a, around := x.App(), x.Around()
 	if !detach && nursery.From(r.Context()) != nursery.From(x.Request().Context()) {
-		return newCrowd(nursery.Draining(r.Context()), accountOf(a, around), a.Observer())
+		return newCrowd(nursery.Draining(r.Context()), accountOf(around, a), a.Observer())
 	}
 	return a.Shared(crowdKey{nursery.From(around)}, func() any {
-		return newCrowd(nursery.Draining(around), accountOf(a, around), a.Observer())
+		return newCrowd(nursery.Draining(around), accountOf(around, a), a.Observer())
 	}).(*crowd)
 }
 
