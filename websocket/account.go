@@ -19,7 +19,8 @@ import (
 // numbers.
 //
 // The numbers are those of the connections of the application that have ended
-// since the server began to drain.
+// since the server began to drain. One that is just being upgraded then, and ends
+// after all others, is told by itself.
 //
 // [creche.App.Serve]: https://pkg.go.dev/github.com/creche-go/creche#App.Serve
 // [creche.Options.Observe]: https://pkg.go.dev/github.com/creche-go/creche#Options

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -107,6 +108,30 @@ func TestOnCloseThatPanics(t *testing.T) {
 		s.finish()
 		if got := s.reports(); len(got) != 2 || !errors.Is(got[0], errPlain) {
 			t.Errorf("got reports %q, want the panic of each", got)
+		}
+	})
+}
+
+// brokenLog is a handler of logs that panics.
+type brokenLog struct{ slog.Handler }
+
+func (brokenLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (brokenLog) Handle(context.Context, slog.Record) error { panic("disk full") }
+
+// W1
+func TestOnCloseWhenTheLogPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t) // for what a log that panics has no use for
+		app := creche.New(creche.Options{Logger: slog.New(brokenLog{slog.DiscardHandler})})
+		calls := make(chan *websocket.CloseError, 2)
+		o := &websocket.Options{OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { calls <- e }}
+		s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = websocket.Serve(w, r, o, returns(errPlain))
+		})))
+		dial(t, s).end()
+		if e := <-calls; e == nil || e.Code != websocket.Abnormal {
+			t.Errorf("got %v, want 1006\n%s", e, log)
 		}
 	})
 }

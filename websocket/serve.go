@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -46,9 +47,8 @@ import (
 //
 // f runs in the caller's goroutine, in a nursery below r.Context(). What f defers
 // runs when f returns; tasks and the exchange of close frames may go on after
-// that. What comes last of all belongs into [Options.OnClose], with Detach, and
-// without it may as well follow the call of Serve. A nil o means the defaults. A
-// nil f panics.
+// that. What is to come last belongs into [Options.OnClose] or, without Detach, may
+// as well follow the call of Serve. A nil o means the defaults. A nil f panics.
 //
 // With [Options.Detach] Serve returns nil as soon as the connection is upgraded,
 // and f runs in a task of what is around the requests, which [creche.App.Serve]
@@ -149,6 +149,7 @@ func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
-		c.opts.onClose(c, c.told)
+		// If a log panics that end writes to, nothing has been told.
+		c.opts.onClose(c, cmp.Or(c.told, &CloseError{Code: Abnormal}))
 	}
 }
