@@ -188,3 +188,16 @@ func (a *App) Observer() nursery.Option { return nursery.Observe(a.observe) }
 // [slog.Default] is now. It is part of the kit for authors of connection
 // packages.
 func (a *App) Log() *slog.Logger { return a.log() }
+
+// Report reports err as a failure that belongs to no request, of what title
+// says: to the observer of the application, [Options.Observe], or else its
+// logger. A nil err does nothing, and a nil ctx panics. It is part of the kit for
+// authors of connection packages.
+func (a *App) Report(ctx context.Context, title string, err error) {
+	if ctx == nil {
+		panic("creche: App.Report: nil context")
+	}
+	if err != nil {
+		a.observe(ctx, nursery.Report{Nursery: title, Failure: nursery.Failure{Err: err}})
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,10 +135,32 @@ func TestSharedIsMadeOnce(t *testing.T) {
 	}
 }
 
+func TestReportsOfAnApp(t *testing.T) {
+	errLost := errors.New("lost")
+	var got []nursery.Report
+	var log strings.Builder
+	observe := func(_ context.Context, r nursery.Report) { got = append(got, r) }
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	for _, o := range []creche.Options{{Observe: observe, Logger: logger}, {Logger: logger}} {
+		app := creche.New(o)
+		app.Report(t.Context(), "sockets", nil)
+		app.Report(t.Context(), "sockets", errLost)
+	}
+	if len(got) != 1 || got[0].Err != errLost || got[0].Nursery != "sockets" {
+		t.Errorf("observed %v, want errLost of the sockets", got)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "nursery=sockets error=lost") {
+		t.Errorf("logged %q, want errLost once", text)
+	}
+}
+
 func TestMisuseOfAdopt(t *testing.T) {
 	var none context.Context
 	for want, call := range map[string]func(x *creche.Exchange){
-		"creche: Adopt: nil context":  func(x *creche.Exchange) { x.Adopt(none, func(context.Context, *creche.Adopted) {}) },
+		"creche: Adopt: nil context": func(x *creche.Exchange) { x.Adopt(none, func(context.Context, *creche.Adopted) {}) },
+		"creche: App.Report: nil context": func(*creche.Exchange) {
+			creche.New(creche.Options{}).Report(none, "", nil)
+		},
 		"creche: Adopt: nil function": func(x *creche.Exchange) { x.Adopt(context.Background(), nil) },
 	} {
 		func() {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,30 +93,32 @@ func TestBackPressure(t *testing.T) {
 	}
 }
 
+// misfits are peers that do not play along, with how the connection of each ends.
+var misfits = []struct {
+	name  string
+	peer  func(p *peer, beat time.Duration)
+	cause func(error) bool
+	least int // beats that the connection lives
+}{
+	{"one that stalls", func(*peer, time.Duration) {}, isHeartbeat, 2},
+	{"one that reads and does not answer", func(p *peer, _ time.Duration) { _, _ = io.Copy(io.Discard, p.br) }, isHeartbeat, 2},
+	{"one that half-closes", func(p *peer, _ time.Duration) { _ = p.conn.(*net.TCPConn).CloseWrite() }, isAbnormal, 0},
+	{"one that vanishes", func(p *peer, _ time.Duration) { _ = p.conn.(*net.TCPConn).SetLinger(0); p.conn.Close() }, isAbnormal, 0},
+	{"one that vanishes in a frame", func(p *peer, _ time.Duration) { p.write(frame(0x82, "some")[:7]); p.conn.Close() }, isAbnormal, 0},
+	{"one that dribbles, and then stalls", func(p *peer, beat time.Duration) {
+		for _, b := range frame(0x80|opText, "a dribble")[:12] {
+			_, _ = p.conn.Write([]byte{b})
+			time.Sleep(beat / 2)
+		}
+	}, isHeartbeat, 8},
+}
+
 // The heartbeat over real sockets, of peers that do not play along.
 //
 // W1, W4, W6
 func TestPeersThatDoNotPlayAlong(t *testing.T) {
 	const beat = 200 * time.Millisecond
-	tests := []struct {
-		name  string
-		peer  func(p *peer)
-		cause func(error) bool
-		least time.Duration // that the connection lives
-	}{
-		{"one that stalls", func(*peer) {}, isHeartbeat, 2 * beat},
-		{"one that reads and does not answer", func(p *peer) { go io.Copy(io.Discard, p.br) }, isHeartbeat, 2 * beat},
-		{"one that half-closes", func(p *peer) { _ = p.conn.(*net.TCPConn).CloseWrite() }, isAbnormal, 0},
-		{"one that vanishes", func(p *peer) { _ = p.conn.(*net.TCPConn).SetLinger(0); p.conn.Close() }, isAbnormal, 0},
-		{"one that vanishes in a frame", func(p *peer) { p.write(frame(0x82, "some")[:7]); p.conn.Close() }, isAbnormal, 0},
-		{"one that dribbles, and then stalls", func(p *peer) {
-			for _, b := range frame(0x80|opText, "a dribble")[:12] {
-				p.write([]byte{b})
-				time.Sleep(beat / 2)
-			}
-		}, isHeartbeat, 8 * beat},
-	}
-	for _, tt := range tests {
+	for _, tt := range misfits {
 		t.Run(tt.name, func(t *testing.T) {
 			nurserytest.CheckLeaks(t)
 			type ending struct {
@@ -131,16 +134,84 @@ func TestPeersThatDoNotPlayAlong(t *testing.T) {
 				return nil
 			})
 			p := join(t, dialTCP(t, ts))
-			tt.peer(p)
-			end := <-ended
-			if !tt.cause(end.cause) || end.took < tt.least-beat/2 || end.took > 10*time.Second {
-				t.Errorf("got cause %v after %v, want at least %v", end.cause, end.took, tt.least)
+			tt.peer(p, beat)
+			end, least := <-ended, time.Duration(tt.least)*beat
+			if !tt.cause(end.cause) || end.took < least-beat/2 || end.took > 10*time.Second {
+				t.Errorf("got cause %v after %v, want at least %v", end.cause, end.took, least)
 			}
 			_ = p.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 			if _, err := io.Copy(io.Discard, p.br); isTimeout(err) {
 				t.Error("the socket is still open")
 			}
 		})
+	}
+}
+
+// Two hundred of each kind at once: all of them end, nothing is left, and a peer
+// that does play along is served meanwhile.
+//
+// W1, W4, W6
+func TestCrowdsThatDoNotPlayAlong(t *testing.T) {
+	each := 200
+	if testing.Short() {
+		each = 20
+	}
+	files := 2*each*len(misfits) + 100
+	needDescriptors(t, files)
+	nurserytest.CheckLeaks(t)
+	const beat = 500 * time.Millisecond
+	var rooms websocket.Rooms
+	limit := websocket.NewLimit(files)
+	o := &websocket.Options{PingEvery: beat, PongWithin: beat, CloseTimeout: beat, Connections: limit}
+	ts := newTCPServer(t, o, func(ctx context.Context, c *websocket.Conn) error {
+		rooms.Join(c, "all")
+		return echo(ctx, c)
+	})
+	good := join(t, dialTCP(t, ts))
+	before := descriptors(t)
+	var crowd sync.WaitGroup
+	for _, tt := range misfits {
+		for range each {
+			p := join(t, dialTCP(t, ts))
+			crowd.Go(func() {
+				tt.peer(p, beat)
+				_, _ = io.Copy(io.Discard, p.br)
+				p.conn.Close()
+			})
+		}
+	}
+	gone := make(chan struct{})
+	go func() { crowd.Wait(); close(gone) }()
+	slowest := time.Duration(0)
+	for deadline := time.Now().Add(time.Minute); limit.Len() > 1 || !isClosed(gone); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections are still open", limit.Len())
+		}
+		began := time.Now()
+		good.text("hello")
+		for op := byte(0); op != opText; { // a ping may come first
+			var err error
+			if op, _, err = good.next(); err != nil {
+				t.Fatalf("the one that plays along: %v", err)
+			}
+		}
+		slowest = max(slowest, time.Since(began))
+		time.Sleep(10 * time.Millisecond)
+	}
+	if in := rooms.To("all").Len(); in != 1 || descriptors(t) > before {
+		t.Errorf("%d in the room, %d descriptors open; want 1 and %d", in, descriptors(t), before)
+	}
+	good.close(1000, "")
+	good.wantEnd(1000)
+	t.Logf("the slowest answer to the one that plays along took %v", slowest.Round(time.Millisecond))
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -24,7 +24,7 @@ type Conn struct {
 	wire     wire     // what comes through it
 	message  incoming // the reader's alone
 	protocol string   // the subprotocol
-	opts     Options
+	opts     kept
 	in       inbox
 	pace     pace // of the peer's messages
 	out      outbox
@@ -46,6 +46,7 @@ type Conn struct {
 	ending    atomic.Bool                   // end has begun
 	left      atomic.Pointer[CloseError]    // how the peer left
 	closed    atomic.Pointer[CloseError]    // what Close was called with
+	told      *CloseError                   // how it ended, once it has
 
 	mu    sync.Mutex // guards what follows; never held across a wait
 	rooms []Room     // few, mostly one
@@ -53,7 +54,7 @@ type Conn struct {
 }
 
 func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
-	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o, silent: make(chan struct{})}
+	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o.kept(), silent: make(chan struct{})}
 	c.wire.conn, c.wire.early = c, early
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
@@ -65,7 +66,7 @@ func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 // join makes c one of d.
 func (c *Conn) join(d *crowd) {
 	c.crowd, c.sweeper, c.draining = d, &d.sweeper, d.sweeper.draining
-	d.enter()
+	d.account.enter()
 }
 
 // open makes n the nursery of the connection.
@@ -121,7 +122,7 @@ func (c *Conn) Close(code Code, reason string) {
 // unreachable ends the connection of a peer that nothing can be written to.
 // The socket may still have the close frame, with the reason, to be read.
 func (c *Conn) unreachable() {
-	t := time.NewTimer(c.opts.CloseTimeout)
+	t := time.NewTimer(c.opts.timeout)
 	defer t.Stop()
 	before(t, c.silent)
 	c.vanished()

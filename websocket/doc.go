@@ -29,7 +29,12 @@
 // ([Options.PingEvery]); those that do not read, do not close or send too much
 // cost a bounded queue and a bounded time. The HTTP handler stays for as long as
 // the connection does, or returns at once and frees what net/http holds for it
-// ([Options.Detach]). Package websockettest has a client for tests in bubbles.
+// ([Options.Detach]); either way [Options.OnClose] is called when it has ended.
+// Package websockettest has a client for tests in bubbles.
+//
+// Connections come over HTTP/1.1. For those over HTTP/2 (RFC 8441) a client has to
+// be offered them, which net/http does not do by default; browsers open a
+// connection of HTTP/1.1 then, to a server that speaks both.
 //
 // The handshake is that of github.com/coder/websocket, the frames are read and
 // written here: an idle connection costs less than 14 KB with its nursery, its

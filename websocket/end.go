@@ -22,7 +22,7 @@ func (c *Conn) end(ctx context.Context) error {
 	how := vanished
 	defer func() { // should a rule's translation panic, too
 		c.socket.abort()
-		c.crowd.leave(ctx, how, isClosed(c.draining))
+		c.crowd.account.leave(how)
 	}()
 	how = c.sayGoodbye(ctx)
 	return nil
@@ -48,16 +48,17 @@ func (c *Conn) beside(f func()) {
 
 // sayGoodbye exchanges close frames with the peer, if it can.
 func (c *Conn) sayGoodbye(ctx context.Context) outcome {
-	timeout := time.NewTimer(c.opts.CloseTimeout)
+	timeout := time.NewTimer(c.opts.timeout)
 	defer timeout.Stop()
 	end := c.decide(ctx)
+	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
 		c.out.fail()
 		return vanished
 	}
-	done, dropped := c.out.finish(end.frame, end.drop)
-	if len(dropped) > 0 && c.opts.OnDrop != nil {
+	done, dropped := c.out.finish(closeFrame(end.code, end.reason), end.drop)
+	if len(dropped) > 0 && c.opts.onDrop != nil {
 		c.beside(func() { c.tellDropped(dropped) })
 	}
 	switch {
@@ -98,33 +99,52 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// ending is how a connection is closed.
+// ending is how a connection is closed, and why.
 type ending struct {
-	abort bool   // without a word
-	frame []byte // the close frame
-	drop  bool   // what is queued
+	abort  bool // without a word
+	code   Code
+	reason string
+	drop   bool  // what is queued
+	cause  error // nil if the function returned
+}
+
+// told returns what [Options.OnClose] is told.
+func (e *ending) told() *CloseError {
+	code, reason := e.code, sendable(e.reason)
+	if e.abort {
+		code = Abnormal
+	}
+	if same, ok := e.cause.(*CloseError); ok && same.Code == code && same.Reason == reason {
+		return same
+	}
+	return &CloseError{Code: code, Reason: reason, Err: e.cause}
 }
 
 // decide returns how the connection is closed whose context has ended. It
 // reports what the close code does not tell the peer.
-func (c *Conn) decide(ctx context.Context) ending {
+func (c *Conn) decide(ctx context.Context) (e ending) {
 	cause := context.Cause(ctx)
-	reason := errors.Unwrap(cause)
-	if left := c.left.Load(); left != nil && reason == error(left) {
-		return ending{abort: left.Code == Abnormal, frame: closeFrame(left.Code, left.Reason)}
+	e.cause = errors.Unwrap(cause)
+	if left := c.left.Load(); left != nil && e.cause == error(left) {
+		e.abort, e.code, e.reason = left.Code == Abnormal, left.Code, left.Reason
+		return e
 	}
 	switch {
-	case reason == http.ErrAbortHandler:
-		return ending{abort: true}
-	case reason == ErrSlowConsumer: // has enough to read already
-		code, text := c.resolve(reason)
-		return ending{frame: closeFrame(code, text), drop: true}
+	case e.cause == http.ErrAbortHandler:
+		e.abort = true
+	case e.cause == ErrSlowConsumer: // has enough to read already
+		e.drop = true
+		e.code, e.reason = c.resolve(e.cause)
 	case failed(cause):
-		code, text := c.resolve(reason)
-		return ending{frame: closeFrame(code, text)}
+		e.code, e.reason = c.resolve(e.cause)
+	default:
+		e.code, e.reason = c.cancelled(cause, e.cause)
 	}
-	code, text := c.cancelled(cause, reason)
-	return ending{frame: closeFrame(code, text)}
+	e.code = e.code.sendable()
+	if e.cause == errReturned {
+		e.cause = nil
+	}
+	return e
 }
 
 // failed reports whether cause says that the body or a task failed, and not

@@ -63,7 +63,8 @@ var (
 	ErrTooBig error = &CloseError{Code: MessageTooBig, Reason: "message too big"}
 	// ErrTooMany: there were more messages than [Options.MessagesPerSecond].
 	ErrTooMany error = &CloseError{Code: PolicyViolation, Reason: "too many messages"}
-	// ErrNotText: a text message, or the reason of a close, was not UTF-8.
+	// ErrNotText: a text message, or the reason of a close, was not UTF-8. Of a
+	// message it is noticed with the first byte that nothing can mend.
 	ErrNotText error = &CloseError{Code: InvalidPayload, Reason: "not UTF-8"}
 	// ErrHeartbeat: nothing was heard from the peer, not even the answer to a
 	// ping: see [Options.PingEvery]. The close frame, should there be anybody

@@ -83,25 +83,24 @@ func leastIn(more int) int64 {
 	return 1 << 16
 }
 
-// append reads the payload of the frame that h begins, and appends it to b.
-// Memory is taken for what has come, not for what the length promises.
-func (w *wire) append(b []byte, h header) ([]byte, error) {
-	from := len(b)
-	for left := h.size; left > 0; {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := w.Read(b[len(b):min(int64(cap(b)), int64(len(b))+left)])
-		b = b[:len(b)+n]
-		if left -= int64(n); err != nil {
-			return b, err
-		}
+// some reads of the payload of the frame that h begins what has come, appends it
+// to b and leaves in h what has not. Memory is taken for what has come, not for
+// what the length promises.
+func (w *wire) some(b []byte, h *header) ([]byte, error) {
+	if len(b) == cap(b) {
+		b = append(b, 0)[:len(b)]
 	}
+	from := len(b)
+	n, err := w.Read(b[from:min(int64(cap(b)), int64(from)+h.size)])
+	b = b[:from+n]
 	unmask(b[from:], h.mask)
-	return b, nil
+	h.size -= int64(n)
+	h.mask = turned(h.mask, n)
+	return b, err
 }
 
-// unmask undoes the mask of a whole payload (RFC 6455, section 5.3).
+// unmask undoes the mask of what begins with its first byte (RFC 6455, section
+// 5.3).
 func unmask(b []byte, mask [4]byte) {
 	four := binary.LittleEndian.Uint32(mask[:])
 	eight := uint64(four)<<32 | uint64(four)
@@ -111,6 +110,14 @@ func unmask(b []byte, mask [4]byte) {
 	for i := range b {
 		b[i] ^= mask[i%4]
 	}
+}
+
+// turned returns the mask of what follows n bytes.
+func turned(mask [4]byte, n int) (m [4]byte) {
+	for i := range m {
+		m[i] = mask[(i+n)%4]
+	}
+	return m
 }
 
 // discard reads the payload of the frame that h begins, and forgets it.
@@ -147,4 +154,20 @@ func closeOf(payload []byte) (*CloseError, error) {
 		return nil, ErrNotText
 	}
 	return &CloseError{Code: code, Reason: string(reason)}, nil
+}
+
+// textUpTo returns how much of b is UTF-8, of which the first from bytes are
+// known to be. It is all but the beginning of a code point that may be completed
+// by what follows; ok is false if nothing can mend b.
+func textUpTo(b []byte, from int) (upTo int, ok bool) {
+	upTo = len(b)
+	for i := len(b) - 1; i >= from && i > len(b)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				upTo = i
+			}
+			break
+		}
+	}
+	return upTo, utf8.Valid(b[from:upTo])
 }

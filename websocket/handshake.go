@@ -21,6 +21,15 @@ func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	if cause := context.Cause(r.Context()); cause != nil {
 		return nil, cause
 	}
+	if r.ProtoMajor > 1 {
+		// RFC 8441 would allow it, which net/http offers no client by default, and
+		// clients that are not offered it come over HTTP/1.1. The headers that
+		// belong to a 426 are none of HTTP/2 (RFC 9113, section 8.2.2).
+		return nil, &errorhandlers.Problem{
+			Status: http.StatusUpgradeRequired, Detail: "Websockets are served over HTTP/1.1 here.",
+			Err: errors.New("websocket: an upgrade over " + r.Proto),
+		}
+	}
 	if r.ContentLength != 0 && r.Header.Get("Upgrade") != "" {
 		// What follows the header would be taken for frames.
 		return nil, refusal(http.StatusBadRequest, errors.New("websocket: the handshake has a body"))

@@ -114,14 +114,15 @@ func blank(op byte, size int) Message {
 	return Message{frame: frame, head: copy(frame, h)}
 }
 
-// closeFrame returns the frame that closes with code and reason, as they may
-// be sent. The code NoStatus makes an empty one.
+// closeFrame returns the frame that closes with code, which may be sent, and
+// reason as it may. The code NoStatus makes an empty one, which is the answer to
+// one.
 func closeFrame(code Code, reason string) []byte {
 	if code == NoStatus {
 		return []byte{final | opClose, 0}
 	}
 	reason = sendable(reason)
 	frame := []byte{final | opClose, byte(2 + len(reason))}
-	frame = binary.BigEndian.AppendUint16(frame, uint16(code.sendable()))
+	frame = binary.BigEndian.AppendUint16(frame, uint16(code))
 	return append(frame, reason...)
 }

@@ -73,17 +73,47 @@ type Options struct {
 	// five minutes, and negative that there is no limit.
 	MaxPause time.Duration
 
+	// OnClose is called once for each connection that was upgraded, with or
+	// without Detach, when all of it has ended: its function and tasks have
+	// returned, and the socket is closed. E says how: with the code and reason
+	// that the peer closed with or, if the server did, those that it sent;
+	// [Abnormal] stands for a peer that vanished, or a connection that was aborted
+	// without a close frame. What caused it can be asked for with [errors.Is] and
+	// [errors.As] of e. The context of c has ended and has its values still, and
+	// [Conn.Stats] are final. A stop waits for it, as for the function; a panic is
+	// reported, or without Detach is one of the HTTP handler. Nil means that
+	// nothing is called.
+	OnClose func(c *Conn, e *CloseError)
+
 	// Detach has [Serve] return after the upgrade, and the connection live on
 	// without the HTTP handler: see there.
 	Detach bool
 
 	// CloseTimeout is how long the end of a connection may take: writing what
 	// is queued and the close frame, and waiting for the peer's. Then the
-	// socket is aborted. 0 means two seconds.
+	// socket is aborted; for those of a stop see [AbortedError]. 0 means two
+	// seconds.
 	CloseTimeout time.Duration
 	// LastWord is how long the connection's function may go on when the server
 	// is draining, before it is cancelled. 0 means one second.
 	LastWord time.Duration
+}
+
+// kept is what a connection keeps of its options: what its parts do not have.
+// There are many connections.
+type kept struct {
+	connections *Limit
+	readLimit   int64
+	slow        SlowPolicy
+	patience    time.Duration
+	onDrop      func(*Conn, Message)
+	onClose     func(*Conn, *CloseError)
+	timeout     time.Duration // of the close
+	lastWord    time.Duration
+}
+
+func (o *Options) kept() kept {
+	return kept{o.Connections, o.ReadLimit, o.Slow, o.Patience, o.OnDrop, o.OnClose, o.CloseTimeout, o.LastWord}
 }
 
 // Bounds limits a queue of messages. One message always fits into an empty

@@ -36,7 +36,7 @@ type outbox struct {
 	total   Count          // what has been written
 	dropped Count          // what never will be
 	ask     bool           // a ping is to leave
-	answer  []byte         // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
+	answer  []byte         // pongs
 	last    []byte         // the close frame
 	writing bool           // there is a writer
 	ended   bool           // nothing more is taken
@@ -50,6 +50,11 @@ func (o *outbox) open(conn io.Writer, max Bounds) {
 	o.conn, o.max = conn, max
 }
 
+// maxPongs is how much of pongs is kept for a peer that sends pings faster than
+// it reads. Only the latest ping wants an answer (RFC 6455, section 5.5.3), but
+// whoever has sent a few mostly waits for each.
+const maxPongs = 2 << 10
+
 // pong queues the answer to a ping.
 func (o *outbox) pong(payload []byte) {
 	o.mu.Lock()
@@ -57,7 +62,10 @@ func (o *outbox) pong(payload []byte) {
 		o.mu.Unlock()
 		return
 	}
-	o.answer = append(append(o.answer[:0], final|opPong, byte(len(payload))), payload...)
+	if len(o.answer)+2+len(payload) > maxPongs {
+		o.answer = o.answer[:0]
+	}
+	o.answer = append(append(o.answer, final|opPong, byte(len(payload))), payload...)
 	o.mu.Unlock()
 	o.wake()
 }
@@ -133,7 +141,9 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	if o.ask {
 		batch = append(batch, pingFrame...)
 	}
-	o.answer, o.ask = o.answer[:0], false
+	if o.answer, o.ask = o.answer[:0], false; cap(o.answer) > 2+maxControl {
+		o.answer = nil // a peer that sent so many may be idle from now on
+	}
 	for o.queue.len() > 0 {
 		frame := o.queue.front().wire()
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // incoming is a message whose frames are coming.
@@ -13,6 +12,7 @@ type incoming struct {
 	op   byte    // 0: none is
 	skip bool    // it is read and forgotten
 	data *[]byte // of scratches, once there is any
+	text int     // of a text, how much of data is known to be UTF-8
 }
 
 // scratches are what messages are read into before their size is known.
@@ -105,16 +105,37 @@ func (c *Conn) collect(h header) error {
 	case m.skip:
 	case c.ctx.Err() != nil:
 		m.skip = true
-	case h.size > c.opts.ReadLimit-int64(len(*m.data)):
+	case h.size > c.opts.readLimit-int64(len(*m.data)):
 		m.skip = true
 		c.nursery.Cancel(ErrTooBig)
 	}
-	if m.skip {
-		return c.wire.discard(h)
+	for h.size > 0 {
+		if m.skip {
+			return c.wire.discard(h)
+		}
+		b, err := c.wire.some(*m.data, &h)
+		*m.data = b
+		if err != nil {
+			return err
+		}
+		// At once, and not when the message is whole: the rest may be long in
+		// coming (RFC 6455, section 8.1).
+		if !m.mayBeText() {
+			m.skip = true
+			c.nursery.Cancel(ErrNotText)
+		}
 	}
-	b, err := c.wire.append(*m.data, h)
-	*m.data = b
-	return err
+	return nil
+}
+
+// mayBeText returns false if the message should be UTF-8 and is not, whatever
+// may still come.
+func (m *incoming) mayBeText() (ok bool) {
+	if m.op != opText {
+		return true
+	}
+	m.text, ok = textUpTo(*m.data, m.text)
+	return ok
 }
 
 // deliver puts the message that has come into the inbox, which may have to wait
@@ -122,7 +143,7 @@ func (c *Conn) collect(h header) error {
 func (c *Conn) deliver() {
 	op, b := c.message.op, *c.message.data
 	switch {
-	case op == opText && !utf8.Valid(b):
+	case op == opText && c.message.text < len(b): // it ends inside a code point
 		c.nursery.Cancel(ErrNotText)
 	case !c.pace.allows():
 		c.nursery.Cancel(ErrTooMany)

@@ -50,11 +50,12 @@ func (c *Conn) next(ctx context.Context) (m Message, err error, ok bool) {
 	if isClosed(c.draining) {
 		return m, ErrEnd, true
 	}
+	ended := ctx.Err() != nil // asked first: ctx ends when c.ctx does, if it is below it
 	if c.ctx.Err() != nil {
 		m, err = c.remaining()
 		return m, err, true
 	}
-	if ctx.Err() != nil {
+	if ended {
 		return m, context.Cause(ctx), true
 	}
 	m, ok = c.in.take()

@@ -19,7 +19,7 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 		return context.Cause(ctx)
 	}
 	policy := Block
-	if c.opts.Slow == Conflate {
+	if c.opts.slow == Conflate {
 		policy = Conflate
 	}
 	return c.wait(ctx, m, policy)
@@ -53,7 +53,7 @@ func (c *Conn) wait(ctx context.Context, m Message, policy SlowPolicy) error {
 // decides ([Options.Slow]). If that ends the connection the error unwraps to
 // [ErrSlowConsumer]; a message that was dropped instead is no error. It never
 // blocks.
-func (c *Conn) TrySend(m Message) error { return c.try(m, c.opts.Slow) }
+func (c *Conn) TrySend(m Message) error { return c.try(m, c.opts.slow) }
 
 func (c *Conn) try(m Message, policy SlowPolicy) error {
 	if c.ctx.Err() != nil {
@@ -74,7 +74,7 @@ func (c *Conn) try(m Message, policy SlowPolicy) error {
 // for.
 func (c *Conn) offer(m Message, policy SlowPolicy) bool {
 	if policy == 0 {
-		policy = c.opts.Slow
+		policy = c.opts.slow
 	}
 	if policy != Block {
 		_ = c.try(m, policy) // whoever is not reached is on the way out
@@ -87,7 +87,7 @@ func (c *Conn) offer(m Message, policy SlowPolicy) bool {
 // waitPatiently is wait for a member of a room that was not served at once, since
 // began. The error is the cause of ctx, if that ended.
 func (c *Conn) waitPatiently(ctx context.Context, m Message, began time.Time) error {
-	patient, cancel := context.WithDeadline(ctx, began.Add(c.opts.Patience))
+	patient, cancel := context.WithDeadline(ctx, began.Add(c.opts.patience))
 	defer cancel()
 	switch err := c.wait(patient, m, Block); {
 	case err == nil, c.ctx.Err() != nil:
@@ -108,10 +108,10 @@ func (c *Conn) giveUp(m Message) {
 }
 
 func (c *Conn) tellDropped(dropped []Message) {
-	if c.opts.OnDrop == nil {
+	if c.opts.onDrop == nil {
 		return
 	}
 	for _, m := range dropped {
-		c.opts.OnDrop(c, m)
+		c.opts.onDrop(c, m)
 	}
 }

@@ -194,7 +194,17 @@ func TestPingsOfAPeerThatDoesNotReadBlockNothing(t *testing.T) {
 			t.Error("the peer's close was not noticed")
 		}
 		p.want(opText, "stuck")
-		p.wantEnd(4000)
+		op, payload, err := p.next()
+		last, size := "", 0
+		for ; err == nil && op == opPong; op, payload, err = p.next() {
+			last, size = payload, size+2+len(payload)
+		}
+		if last != "999" || size > 2<<10 {
+			t.Errorf("got pongs of %d bytes, the last %q; want at most 2 KiB up to the last ping", size, last)
+		}
+		if err != nil || op != opClose || payload != "\x0f\xa0" {
+			t.Errorf("got %d %q, %v; want the close with 4000", op, payload, err)
+		}
 	})
 }
 

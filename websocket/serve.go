@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -44,8 +45,10 @@ import (
 //     error is reported. Panics do no harm to the server;
 //   - a panic with [http.ErrAbortHandler] aborts the socket without a word.
 //
-// f runs in the caller's goroutine, in a nursery below r.Context(). A nil o
-// means the defaults. A nil f panics.
+// f runs in the caller's goroutine, in a nursery below r.Context(). What f defers
+// runs when f returns; tasks and the exchange of close frames may go on after
+// that. What is to come last belongs into [Options.OnClose] or, without Detach, may
+// as well follow the call of Serve. A nil o means the defaults. A nil f panics.
 //
 // With [Options.Detach] Serve returns nil as soon as the connection is upgraded,
 // and f runs in a task of what is around the requests, which [creche.App.Serve]
@@ -141,8 +144,12 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	}
 }
 
-// release lets go of what is left.
+// release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
-	c.opts.Connections.leave()
+	c.opts.connections.leave()
+	if c.opts.onClose != nil {
+		// If a log panics that end writes to, nothing has been told.
+		c.opts.onClose(c, cmp.Or(c.told, &CloseError{Code: Abnormal}))
+	}
 }

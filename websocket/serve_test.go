@@ -138,6 +138,7 @@ func TestCodesAndReasonsThatMayNotBeSent(t *testing.T) {
 		{"no code", 0, "", 1011, ""},
 		{"below 1000", 999, "", 1011, ""},
 		{"reserved", 1004, "", 1011, ""},
+		{"no status", 1005, "", 1011, ""},
 		{"abnormal", 1006, "", 1011, ""},
 		{"TLS", 1015, "", 1011, ""},
 		{"reserved for the protocol", 2999, "", 1011, ""},

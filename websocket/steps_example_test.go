@@ -2,11 +2,13 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -86,10 +88,21 @@ var choices = &websocket.Options{
 	OnDrop: func(c *websocket.Conn, m websocket.Message) {
 		slog.DebugContext(c.Context(), "dropped", "bytes", len(m.Bytes()))
 	},
+	OnClose: func(c *websocket.Conn, e *websocket.CloseError) {
+		slog.InfoContext(c.Context(), "closed", "why", e, "received", c.Stats().Received.Messages)
+	},
 	ReadLimit:         4 << 10,
 	MessagesPerSecond: 20,
 	PingEvery:         20 * time.Second,
 	Detach:            true,
+}
+
+func observe(_ context.Context, r nursery.Report) {
+	if e, ok := errors.AsType[*websocket.AbortedError](r.Err); ok {
+		slog.Warn("peers out of reach", "silent", e.Silent, "stalled", e.Stalled, "answered", e.Answered)
+		return
+	}
+	slog.Error("failed", "nursery", r.Nursery, "error", r.Err)
 }
 
 func Example_steps() {
@@ -98,4 +111,5 @@ func Example_steps() {
 	mux.Handle("GET /clock", creche.Handler(clock))
 	mux.Handle("GET /rooms/{room}", creche.Handler(roomServer))
 	_, _, _ = notify, record, choices
+	_ = creche.New(creche.Options{Observe: observe})
 }

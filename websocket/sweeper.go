@@ -35,7 +35,7 @@ func (s *sweeper) watch(c *Conn) {
 	p.heard.Store(int64(now))
 	s.mu.Lock()
 	if s.drains { // that it does is seen by whoever begins to receive
-		p.last = now + c.opts.LastWord
+		p.last = now + c.opts.lastWord
 	}
 	s.put(c, p.next(now, 0))
 	idle, first := !s.running, p.place == 1
@@ -166,7 +166,7 @@ func (s *sweeper) drain() {
 	}
 	s.drains = true
 	for _, c := range s.due {
-		c.pulse.last = now + c.opts.LastWord
+		c.pulse.last = now + c.opts.lastWord
 		c.pulse.at = min(c.pulse.at, c.pulse.last)
 		signal(c.in.arrived)
 	}

@@ -1,0 +1,191 @@
+package websocket_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/creche-go/creche/websocket"
+)
+
+// OnClose comes last of all, once, and is told how the connection ended.
+//
+// W1, W3, W13
+func TestOnClose(t *testing.T) {
+	tests := []struct {
+		name   string
+		f      connFunc
+		peer   func(p *peer, s *site)
+		code   websocket.Code
+		reason string
+		cause  error
+	}{
+		{"the peer closes", echo, func(p *peer, _ *site) { p.close(4321, "why") }, 4321, "why", nil},
+		{"the peer closes without a code", echo, func(p *peer, _ *site) { p.send(opClose, "") }, websocket.NoStatus, "", nil},
+		{"the peer vanishes", echo, func(p *peer, _ *site) { p.conn.Close() }, websocket.Abnormal, "", nil},
+		{"the peer is silent", echo, func(*peer, *site) {}, 1011, "no answer to a ping", websocket.ErrHeartbeat},
+		{"the peer sends too much", echo, func(p *peer, _ *site) { p.text(strings.Repeat("x", 101)) }, 4013, "", websocket.ErrTooBig},
+		{"the function returns", returns(nil), nil, 1000, "", nil},
+		{"the function fails", returns(errPlain), nil, 1011, "", errPlain},
+		{"a task fails", taskReturns(errPlain), nil, 1011, "", errPlain},
+		{"an error is translated", returns(&soldOut{"tea"}), nil, 4009, "tea", nil},
+		{"a code that may not be sent", returns(closed(99, "a\xff")), nil, 1011, "a\uFFFD", nil},
+		{"the function aborts", func(context.Context, *websocket.Conn) error { panic(http.ErrAbortHandler) }, nil, websocket.Abnormal, "", http.ErrAbortHandler},
+		{"the function exits", func(context.Context, *websocket.Conn) error { exit(); return nil }, nil, 1011, "", nil},
+		{"the server stops", echo, func(_ *peer, s *site) { s.above.Drain(-1) }, 1001, "", nil},
+		{"the server cancels", forget, func(_ *peer, s *site) { s.above.Cancel(creche.ErrShutdown) }, 1001, "", creche.ErrShutdown},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			if o.Detach && strings.HasSuffix(tt.name, "exits") {
+				t.Skip("a failure of what is around the requests: see creche.Exchange.Adopt")
+			}
+			var ended, joined time.Time
+			var rooms websocket.Rooms
+			calls := make(chan *websocket.CloseError, 2)
+			o.Connections, o.ReadLimit = websocket.NewLimit(1), 100
+			o.OnClose = func(c *websocket.Conn, e *websocket.CloseError) {
+				if ended.IsZero() || joined.IsZero() || c.Context().Err() == nil || o.Connections.Len()+rooms.To("all").Len() > 0 {
+					t.Errorf("function ended %v, task %v, context %v: it is not over", ended, joined, c.Context().Err())
+				}
+				calls <- e
+			}
+			s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+				defer func() { ended = time.Now() }()
+				rooms.Join(c, "all")
+				c.Go(func(ctx context.Context) error {
+					<-ctx.Done()
+					time.Sleep(time.Minute) // longer than the close takes
+					joined = time.Now()
+					return nil
+				})
+				return tt.f(ctx, c)
+			}, rules...)
+			p := dial(t, s.Server)
+			synctest.Wait()
+			if tt.peer != nil {
+				tt.peer(p, s)
+			}
+			if tt.cause == websocket.ErrHeartbeat {
+				time.Sleep(45 * time.Second)
+			}
+			p.end()
+			e := <-calls
+			if e.Code != tt.code || e.Reason != tt.reason || tt.cause != nil && !errors.Is(e, tt.cause) {
+				t.Errorf("got %v, want %v %q for %v", e, tt.code, tt.reason, tt.cause)
+			}
+			p.conn.Close()
+			s.Close()
+			synctest.Wait()
+			if len(calls) > 0 {
+				t.Errorf("called again with %v", <-calls)
+			}
+		})
+	}
+}
+
+// W1
+func TestOnCloseThatPanics(t *testing.T) {
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		o.OnClose = func(*websocket.Conn, *websocket.CloseError) { panic(errPlain) }
+		s := serve(t, o, echo)
+		for range 2 {
+			p := dial(t, s.Server)
+			p.close(1000, "")
+			p.wantEnd(1000)
+		}
+		s.finish()
+		if got := s.reports(); len(got) != 2 || !errors.Is(got[0], errPlain) {
+			t.Errorf("got reports %q, want the panic of each", got)
+		}
+	})
+}
+
+// brokenLog is a handler of logs that panics.
+type brokenLog struct{ slog.Handler }
+
+func (brokenLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (brokenLog) Handle(context.Context, slog.Record) error { panic("disk full") }
+
+// W1
+func TestOnCloseWhenTheLogPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t) // for what a log that panics has no use for
+		app := creche.New(creche.Options{Logger: slog.New(brokenLog{slog.DiscardHandler})})
+		calls := make(chan *websocket.CloseError, 2)
+		o := &websocket.Options{OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { calls <- e }}
+		s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = websocket.Serve(w, r, o, returns(errPlain))
+		})))
+		dial(t, s).end()
+		if e := <-calls; e == nil || e.Code != websocket.Abnormal {
+			t.Errorf("got %v, want 1006\n%s", e, log)
+		}
+	})
+}
+
+// A server that speaks HTTP/2 refuses an upgrade over it in terms of HTTP/2, and
+// the client that comes over HTTP/1.1 instead is served.
+//
+// W3
+func TestAServerThatSpeaksHTTP2(t *testing.T) {
+	ts := httptest.NewUnstartedServer(creche.New(creche.Options{}).Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return websocket.Serve(w, r, nil, echo)
+	})))
+	ts.EnableHTTP2 = true
+	ts.StartTLS()
+	t.Cleanup(ts.Close)
+	response, err := ts.Client().Get(ts.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	if response.ProtoMajor != 2 || response.StatusCode != http.StatusUpgradeRequired || !strings.Contains(string(body), "over HTTP/1.1") {
+		t.Errorf("got %s %s %q, want a 426 that says why", response.Proto, response.Status, body)
+	}
+	if got := response.Header.Get("Upgrade") + response.Header.Get("Connection"); got != "" {
+		t.Errorf("got %q in headers that HTTP/2 does not have", got)
+	}
+	conn, err := tls.Dial("tcp", ts.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := join(t, conn)
+	p.text("here")
+	p.want(opText, "here")
+	p.close(1000, "")
+	p.wantEnd(1000)
+}
+
+// The upgrade is a call, and it can be made once.
+func TestASecondUpgradeIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var second error
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := websocket.Serve(w, r, nil, returns(nil)); err != nil {
+				t.Errorf("the first: got %v", err)
+			}
+			second = websocket.Serve(w, r, nil, returns(nil))
+		}), nurserytest.Configure(func(srv *http.Server) {
+			srv.ErrorLog = log.New(io.Discard, "", 0) // net/http has a word to say on it
+		}))
+		dial(t, s).wantEnd(1000)
+		s.Close()
+		if !errors.Is(second, http.ErrHijacked) {
+			t.Errorf("the second: got %v, want ErrHijacked", second)
+		}
+	})
+}
