@@ -31,7 +31,7 @@ WS      ?=
 # one after the other, for each keeps all cores busy by itself.
 STEPS := format vet staticcheck exports race alone consumers
 
-.PHONY: help test $(STEPS) api alloc lint mutants bench bench-app bench-http bench-ws benchmarks neighbours peers long fuzz leaks next vulnerabilities \
+.PHONY: help test $(STEPS) api alloc lint mutants bench bench-app bench-http bench-ws figures reliability benchmarks neighbours peers long fuzz leaks next vulnerabilities \
 	cover guarantees rehearsal release
 
 help: ## list the targets
@@ -102,6 +102,12 @@ bench-app: ## rules, stops and lists beside what one would use without, as a tab
 # Each server is a process of its own. WS=flags, such as '-clients 1000'.
 bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
 	@cd internal/bench; export GOWORK=off; go vet ./ws; go test ./ws >&2; go run ./ws $(WS)
+
+figures: ## all tables of BENCHMARKS.md, measured again and written into it (ONLY=regexp)
+	@go run ./internal/figures benchmarks -only '$(ONLY)'
+
+reliability: ## the tests behind RELIABILITY.md with their full numbers, which it gets (ONLY=regexp)
+	@go run ./internal/figures reliability -only '$(ONLY)'
 
 benchmarks: ## the benchmarks of the packages themselves (BENCH=regexp)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work

@@ -205,7 +205,7 @@ func TestAStuckBackgroundStaysSmall(t *testing.T) {
 	if after := heap(); after > before+10<<20 {
 		t.Errorf("got %d KiB more on the heap, want less than 10 MiB", (after-before)>>10)
 	} else {
-		t.Logf("%d KiB for %d submits", (int64(after)-int64(before))>>10, submits)
+		t.Attr("did", fmt.Sprintf("%d submits: %d KiB more on the heap", submits, (int64(after)-int64(before))>>10))
 	}
 	if accepted != 11_000 {
 		t.Errorf("got %d accepted, want the limit and the queue", accepted)

@@ -40,7 +40,7 @@ func TestAcceptedRequestsAreAnswered(t *testing.T) {
 				answered += len(l.answered)
 				refused += len(l.refused)
 			}
-			t.Logf("%d answered, %d refused", answered, refused)
+			t.Attr("did", fmt.Sprintf("%s %d requests answered, %d refused", tt.name, answered, refused))
 			if answered == 0 || refused == 0 {
 				t.Error("the stop met no load: the test says nothing")
 			}

@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -90,6 +91,7 @@ func TestAStopEndsWhateverIsLeft(t *testing.T) {
 			s.seen.wantOnce(t)
 		})
 	}
+	t.Attr("did", fmt.Sprintf("%d kinds of what does not end", len(tests)))
 }
 
 // What a task that was left behind ends with is still told, also if it is

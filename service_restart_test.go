@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,7 @@ func TestAServiceThatDiesForADay(t *testing.T) {
 		s.begin(s.leave)
 		wantErr(t, s.end(), nil)
 		s.wantEvents(t, "0s stopped") // also in the middle of a wait
+		t.Attr("did", fmt.Sprintf("%d restarts in 24 hours of a bubble", runs-1))
 		// Waits of 30 s at most, of which jitter leaves a half on average.
 		if most := int(24*time.Hour/(10*time.Second)) + 20; runs < 1000 || runs > most {
 			t.Errorf("got %d runs in a day, want between 1000 and %d", runs, most)

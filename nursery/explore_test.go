@@ -2,6 +2,7 @@ package nursery_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/creche-go/creche/nursery/nurserytest"
@@ -18,7 +19,10 @@ import (
 //
 // N1, N2, N3, N4, N5, N7, N8, N9, N10, N11, N12, N13, N14, N15, N16, N17, N18, N20, N21, N23
 func TestExplore(t *testing.T) {
+	programs := 0
 	nurserytest.Explore(t, func(ctx context.Context, x *nurserytest.Explorer) error {
+		programs++
 		return x.Task("root")(ctx)
 	}, nurserytest.Seeds(100_000), nurserytest.Strict())
+	t.Attr("did", fmt.Sprintf("%d random programs", programs))
 }

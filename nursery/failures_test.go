@@ -71,6 +71,7 @@ func TestFailuresComeInTheOrderTheyHappened(t *testing.T) {
 			}
 		}
 	})
+	t.Attr("did", "their order as they happened, and by start")
 }
 
 type codeError struct{ code int }

@@ -135,6 +135,7 @@ func TestPanicValuesOfAllKinds(t *testing.T) {
 			}
 		})
 	}
+	t.Attr("did", fmt.Sprintf("%d kinds of values", len(tests)))
 }
 
 // badError panics when it is asked anything.

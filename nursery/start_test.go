@@ -99,6 +99,7 @@ func TestOfAMillionLateStartsNoneRuns(t *testing.T) {
 	if testing.Short() {
 		attempts = racers * tries
 	}
+	t.Attr("did", fmt.Sprintf("%d starts that race with the close", attempts))
 	for ; attempts > 0; attempts -= racers * tries {
 		var closed atomic.Bool
 		var started, ran atomic.Int64

@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -109,6 +110,7 @@ func TestFaultyConnections(t *testing.T) {
 			}
 		})
 	}
+	t.Attr("did", fmt.Sprintf("%d faults, %d connections each", len(faults), trials))
 }
 
 func (f *fault) try(t *testing.T, random *rand.Rand) {

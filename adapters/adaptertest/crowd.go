@@ -65,6 +65,7 @@ func manyUsers(t *trial) {
 	if got := background.Load(); int(got) != users*requests() && !t.Failed() {
 		t.Errorf("background tasks: got %d, want %d", got, users*requests())
 	}
+	t.Attr("did", fmt.Sprintf("%d requests of %d users", users*requests(), users))
 }
 
 // manyLeave has all clients give up after a while, in the midst of the tasks.
@@ -102,6 +103,7 @@ func manyLeave(t *trial) {
 	if got, want := int(cancelled.Load()), 2*users*requests(); (got != want || late.Load() != 0) && !t.Failed() {
 		t.Errorf("tasks: got %d cancelled and %d of them late or for another reason, want %d and 0", got, late.Load(), want)
 	}
+	t.Attr("did", fmt.Sprintf("%d requests left by their clients", users*requests()))
 }
 
 // clientsDone returns when all clients are, by then.

@@ -136,7 +136,7 @@ func TestSIGTERMUnderFire(t *testing.T) {
 				answered, refused, named = answered+len(f.accepted)+len(f.full), refused+len(f.refused), named+n
 				seen = seen || code == tt.code
 			}
-			t.Logf("%d answered, %d refused, %d named as not done", answered, refused, named)
+			t.Attr("did", fmt.Sprintf("%s: %d requests answered, %d refused, %d orders named as not done", tt.name, answered, refused, named))
 			if answered == 0 || refused == 0 || !seen || (named > 0) != (tt.code != 0) {
 				t.Errorf("the rounds say nothing: %d answered, %d refused, %d named", answered, refused, named)
 			}

@@ -3,6 +3,7 @@ package nurserytest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -62,6 +63,7 @@ func TestExploreRepeatsItself(t *testing.T) {
 	for _, history := range first {
 		length += len(history)
 	}
+	t.Attr("did", fmt.Sprintf("%d random programs three times", len(first)))
 	if length < 100*len(first) {
 		t.Errorf("got %d bytes of history in %d runs: hardly anything happened", length, len(first))
 	}
