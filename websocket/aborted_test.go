@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,16 +126,6 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 		_ = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
 	}
 	return conn, err
-}
-
-// needDescriptors skips a test that would have more files and sockets open than
-// it may.
-func needDescriptors(t *testing.T, n int) {
-	t.Helper()
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(n) {
-		t.Skipf("%d descriptors (%v), want %d: see ulimit -n", files.Cur, err, n)
-	}
 }
 
 // A thousand real sockets, with all that peers do when a server stops.

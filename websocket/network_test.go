@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,4 +177,19 @@ func descriptors(t *testing.T) int {
 		t.Skip("no /proc here")
 	}
 	return len(open)
+}
+
+// needDescriptors skips a test that would have more files and sockets open than
+// it may.
+func needDescriptors(t *testing.T, n int) {
+	t.Helper()
+	limits, err := os.ReadFile("/proc/self/limits")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	_, line, _ := strings.Cut(string(limits), "Max open files")
+	var most int
+	if _, err := fmt.Sscan(line, &most); err == nil && most < n { // or it is "unlimited"
+		t.Skipf("%d descriptors, want %d: see ulimit -n", most, n)
+	}
 }
