@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche/examples/internal/exampletest"
+	"github.com/creche-go/creche/examples/internal/shelf"
 )
 
 // rounds is how often the program is stopped: the second number with
@@ -88,7 +89,7 @@ func filed(t *testing.T, dir string) (orders map[string]bool, parts int) {
 	orders = make(map[string]bool)
 	for _, file := range files {
 		id := file.Name()
-		if strings.HasSuffix(id, unfinished) {
+		if strings.HasSuffix(id, shelf.Unfinished) {
 			parts++
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/httpcreche"
+	"github.com/creche-go/creche/examples/internal/shelf"
 	"github.com/creche-go/creche/nursery"
 )
 
@@ -40,17 +41,17 @@ func main() {
 
 func newServer(dir, probes string, stopping creche.Stopping) (*creche.App, http.Handler) {
 	app := creche.New(creche.Options{Stopping: stopping, Background: creche.Background{Limit: 4}})
-	orders := &shelf{dir: dir}
+	orders := &shelf.Shelf{Dir: dir}
 
 	// Services start in this order, before the first request, and stop in the
 	// reverse one, after the last order was filed.
 	admin := http.NewServeMux()
 	admin.HandleFunc("GET /readyz", app.Ready)
 	admin.HandleFunc("GET /livez", app.Live)
-	admin.HandleFunc("GET /metrics", orders.metrics)
+	admin.HandleFunc("GET /metrics", orders.Metrics)
 	app.Service("admin", creche.Server(&http.Server{Addr: probes, Handler: admin}))
-	app.Service("shelf", creche.Service{Start: orders.open, Stop: orders.close})
-	app.Service("inventory", creche.Daemon(nursery.Every(time.Minute, orders.count)))
+	app.Service("shelf", creche.Service{Start: orders.Open, Stop: orders.Close})
+	app.Service("inventory", creche.Daemon(nursery.Every(time.Minute, orders.Count)))
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /orders/{id}", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -60,7 +61,7 @@ func newServer(dir, probes string, stopping creche.Stopping) (*creche.App, http.
 			return err
 		}
 		err = creche.Go(r.Context(), "order "+id, func(ctx context.Context) error {
-			return orders.file(ctx, id, text)
+			return orders.File(ctx, id, text)
 		})
 		if err != nil {
 			return err // too many of them: 503
