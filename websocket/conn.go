@@ -58,7 +58,7 @@ func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
 	c.in.open(o.Inbox)
-	c.out.open(conn, o.Queue)
+	c.out.open(conn, &c.opts)
 	return c
 }
 
@@ -71,7 +71,8 @@ func (c *Conn) join(d *crowd) {
 // open makes n the nursery of the connection.
 func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
 	c.ctx, c.nursery = ctx, n
-	c.out.start = func() error { return n.TryGo(c.out.transmit) }
+	transmit := c.out.transmit // bound once, and not for each delivery
+	c.out.start = func() error { return n.TryGo(transmit) }
 	c.out.failed = c.unreachable
 }
 

@@ -23,7 +23,7 @@ var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 // while there is something to write.
 type outbox struct {
 	conn   io.Writer
-	max    Bounds
+	opts   *Options     // those of the connection
 	start  func() error // starts a task that calls transmit
 	failed func()       // told, once, that writing has failed; may take its time
 
@@ -33,11 +33,12 @@ type outbox struct {
 	keys    map[string]int // of the newest message of each key in it, how many were put there before
 	held    Bounds         // what is queued or being written
 	flying  Bounds         // what of that is being written
+	spared  int            // how many bytes of that by compression
 	total   Count          // what has been written
 	dropped Count          // what never will be
-	ask     bool           // a ping is to leave
 	answer  []byte         // a pong; only the latest ping wants one (RFC 6455, section 5.5.3)
 	last    []byte         // the close frame
+	ask     bool           // a ping is to leave
 	writing bool           // there is a writer
 	ended   bool           // nothing more is taken
 	over    bool           // done is closed
@@ -46,8 +47,8 @@ type outbox struct {
 	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
 }
 
-func (o *outbox) open(conn io.Writer, max Bounds) {
-	o.conn, o.max = conn, max
+func (o *outbox) open(conn io.Writer, opts *Options) {
+	o.conn, o.opts = conn, opts
 }
 
 // pong queues the answer to a ping.
@@ -135,13 +136,15 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	}
 	o.answer, o.ask = o.answer[:0], false
 	for o.queue.len() > 0 {
-		frame := o.queue.front().wire()
+		m := o.queue.front()
+		frame, size := o.leaving(m), len(m.wire())
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
 			return batch, messages, false
 		}
 		o.pop()
-		messages.add(1, len(frame))
+		messages.add(1, size)
 		o.flying = messages
+		o.spared += size - len(frame)
 		if len(frame) > cap(buf) {
 			return frame, messages, false
 		}
@@ -163,8 +166,8 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held.add(-messages.Messages, -messages.Bytes)
-	o.flying = Bounds{}
-	o.total.add(messages.Messages, messages.Bytes)
+	o.total.add(messages.Messages, messages.Bytes-o.spared)
+	o.flying, o.spared = Bounds{}, 0
 	o.makeRoom()
 	if last {
 		o.end()

@@ -5,6 +5,7 @@ package websocket
 // asking again makes sense; if it is not, m is dropped. All that was dropped
 // has been counted.
 func (o *outbox) put(m Message, policy SlowPolicy, wait bool) (room <-chan struct{}, dropped []Message, err error) {
+	m = o.prepared(m)
 	o.mu.Lock()
 	dropped, err = o.place(m, policy)
 	if err == errFull {
@@ -54,7 +55,7 @@ func (o *outbox) fits(size int, policy SlowPolicy) bool {
 	if policy == DropOldest || policy == Conflate {
 		held = o.waiting()
 	}
-	return held.Messages == 0 || held.Messages < o.max.Messages && held.Bytes+size <= o.max.Bytes
+	return held.Messages == 0 || held.Messages < o.opts.Queue.Messages && held.Bytes+size <= o.opts.Queue.Bytes
 }
 
 // waiting is what is in the queue.
@@ -71,7 +72,7 @@ func (o *outbox) replace(m Message) (old Message, done bool) {
 	}
 	place := o.queue.at(number - o.popped)
 	grows := len(m.wire()) - len(place.wire())
-	if held := o.waiting(); held.Messages > 1 && grows > 0 && held.Bytes+grows > o.max.Bytes {
+	if held := o.waiting(); held.Messages > 1 && grows > 0 && held.Bytes+grows > o.opts.Queue.Bytes {
 		return old, false
 	}
 	old, *place = o.drop(*place), m

@@ -134,6 +134,9 @@ func (r *Room) Send(ctx context.Context, m Message, except ...*Conn) error {
 func (r *Room) reach(m Message, except []*Conn) (slow []*Conn, began time.Time) {
 	r.rooms.check()
 	for _, c := range r.rooms.members(r.key) {
+		if c.out.packs(m) {
+			m = m.shareable()
+		}
 		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow) {
 			slow = append(slow, c)
 		}
