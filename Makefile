@@ -96,7 +96,8 @@ bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
 
-# Each server is a process of its own. WS=flags, such as '-clients 1000'.
+# Each server is a process of its own. Without WS the whole list, in three minutes;
+# WS='-work echo' is a part of it, and WS='-clients 51 -stalled 1' something else.
 bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
 	@cd internal/bench; export GOWORK=off; go vet ./ws; go test ./ws >&2; go run ./ws $(WS)
 
