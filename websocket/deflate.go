@@ -55,7 +55,7 @@ func (m Message) deflated() []byte {
 
 // packs reports whether m is compressed on its way to the peer.
 func (o *outbox) packs(m Message) bool {
-	return o.opts.Compress > 0 && len(m.Bytes()) >= o.opts.Compress
+	return o.c.opts.Compress > 0 && len(m.Bytes()) >= o.c.opts.Compress
 }
 
 // prepared returns m so that it can be written without further ado. It is called
