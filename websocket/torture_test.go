@@ -34,7 +34,7 @@ import (
 func TestTorture(t *testing.T) {
 	clients, each := 12, 30
 	if os.Getenv("CRECHE_LONG") != "" {
-		clients, each = 200, 400
+		clients, each = 50, 200
 	}
 	seed := rand.Uint64()
 	if s := os.Getenv("CRECHE_SEED"); s != "" {
