@@ -99,7 +99,8 @@ bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=
 bench-app: ## rules, stops and lists beside what one would use without, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet ./app; go test ./app >&2; go run ./app -row '$(ROWS)'
 
-# Each server is a process of its own. WS=flags, such as '-clients 1000'.
+# Each server is a process of its own. Without WS the whole list, in three minutes;
+# WS='-work echo' is a part of it, and WS='-clients 51 -stalled 1' something else.
 bench-ws: ## the speed of the websockets beside their peers, as a table (WS=flags)
 	@cd internal/bench; export GOWORK=off; go vet ./ws; go test ./ws >&2; go run ./ws $(WS)
 

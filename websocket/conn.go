@@ -17,8 +17,9 @@ import (
 // goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
 //
 // An idle connection has two goroutines, that of the function and one that
-// reads. Another writes while there is something to write, and one closes the
-// connection. What watches over all connections of an application is one more.
+// reads. Another writes while there is something to write, what is broadcast for
+// several connections, and one closes the connection. What watches over all
+// connections of an application is one more.
 type Conn struct {
 	socket   socket
 	wire     wire     // what comes through it
@@ -39,14 +40,14 @@ type Conn struct {
 	draining <-chan struct{}
 	silent   chan struct{} // closed when nothing more comes from the peer
 
-	receiving atomic.Bool
 	asked     atomic.Pointer[chan struct{}] // closed by a Receive that finds nothing; see answerFirst
-	garbled   atomic.Bool                   // the peer's frames cannot be told apart any more
-	answered  atomic.Bool                   // the peer has sent a close frame
-	ending    atomic.Bool                   // end has begun
-	left      atomic.Pointer[CloseError]    // how the peer left
-	closed    atomic.Pointer[CloseError]    // what Close was called with
-	told      *CloseError                   // how it ended, once it has
+	receiving atomic.Bool
+	garbled   atomic.Bool                // the peer's frames cannot be told apart any more
+	answered  atomic.Bool                // the peer has sent a close frame
+	ending    atomic.Bool                // end has begun
+	left      atomic.Pointer[CloseError] // how the peer left
+	closed    atomic.Pointer[CloseError] // what Close was called with
+	told      *CloseError                // how it ended, once it has
 
 	mu    sync.Mutex // guards what follows; never held across a wait
 	rooms []Room     // few, mostly one
@@ -59,7 +60,7 @@ func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
 	c.in.open(o.Inbox)
-	c.out.open(conn, o.Queue)
+	c.out.open(c)
 	return c
 }
 
@@ -72,8 +73,7 @@ func (c *Conn) join(d *crowd) {
 // open makes n the nursery of the connection.
 func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
 	c.ctx, c.nursery = ctx, n
-	c.out.start = func() error { return n.TryGo(c.out.transmit) }
-	c.out.failed = c.unreachable
+	c.out.begin = n.TryGo
 }
 
 // Go starts a task beside the connection's function: [nursery.Nursery.Go] of

@@ -43,8 +43,9 @@
 // middle of a frame, silent peers cost the close timeout and not five to ten
 // seconds, two readers are an error and not a corrupt stream, text is checked for
 // UTF-8 and lengths for their shortest form, pings need nobody who reads, and a
-// connection cannot be forgotten. There is no compression: it is never agreed on,
-// so no message is larger than what came over the network.
+// connection cannot be forgotten. Compression is agreed on only where
+// [Options.Compress] says so, and then without a window that a connection would
+// keep.
 //
 // Read [Serve], [Conn] and [CloseError] first, then [Rooms] and [SlowPolicy].
 package websocket

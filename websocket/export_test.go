@@ -6,3 +6,14 @@ func (rs *Rooms) Keys() int {
 	defer rs.mu.Unlock()
 	return len(rs.byKey)
 }
+
+// Inflate undoes the compression of a message.
+func Inflate(src []byte, limit int64) ([]byte, error) { return inflate(nil, src, limit) }
+
+// CompressedFrame returns the compressed frame that m keeps, or nil.
+func CompressedFrame(m Message) []byte {
+	if m.packed == nil {
+		return nil
+	}
+	return m.packed.frame
+}

@@ -9,10 +9,11 @@ import (
 
 // header is the beginning of a frame (RFC 6455, section 5.2).
 type header struct {
-	final bool
-	op    byte
-	size  int64 // of the payload
-	mask  [4]byte
+	final  bool
+	packed bool // this begins a compressed message
+	op     byte
+	size   int64 // of the payload
+	mask   [4]byte
 }
 
 // errViolation is what frames give that break the protocol. Nothing of what
@@ -29,10 +30,12 @@ func (w *wire) header() (h header, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.final, h.op = b[0]&final != 0, b[0]&0x0f
+	h.final, h.packed, h.op = b[0]&final != 0, b[0]&reserved == compressed, b[0]&0x0f
 	short := b[1] &^ masked
 	switch control := h.op >= opClose; {
-	case b[0]&reserved != 0, b[1]&masked == 0, h.op > opPong, h.op > opBinary && !control:
+	case b[1]&masked == 0, h.op > opPong, h.op > opBinary && !control:
+		return h, errViolation
+	case b[0]&reserved != 0 && !(h.packed && h.mayBePacked(w.conn.opts.compress)):
 		return h, errViolation
 	case control && (!h.final || short > maxControl):
 		return h, errViolation
@@ -50,6 +53,11 @@ func (w *wire) header() (h header, err error) {
 	copy(h.mask[:], b[2+more:])
 	w.skip(len(b))
 	return h, nil
+}
+
+// mayBePacked reports whether compression was agreed on and a message begins.
+func (h header) mayBePacked(compress int) bool {
+	return compress > 0 && (h.op == opText || h.op == opBinary)
 }
 
 // extra returns in how many bytes more a length is that begins with short.

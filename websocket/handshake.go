@@ -47,6 +47,13 @@ func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 // accept answers the handshake.
 func accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	h := &handshake{w: w, header: make(http.Header)}
+	if o.Compress > 0 {
+		if answer := agree(r.Header["Sec-Websocket-Extensions"]); answer != "" {
+			h.header.Set("Sec-WebSocket-Extensions", answer)
+		} else {
+			o.Compress = 0
+		}
+	}
 	ws, err := coder.Accept(h, r, &coder.AcceptOptions{
 		Subprotocols:   o.Subprotocols,
 		OriginPatterns: o.Origins,

@@ -8,12 +8,13 @@ import (
 )
 
 // Message is a text or binary message. It is immutable, may be sent any number
-// of times and to many connections, also concurrently, and is framed once, when
-// it is made. The zero Message is an empty text.
+// of times and to many connections, also concurrently. It is framed once, when
+// it is made, and compressed once, when it is first sent to somebody who wants
+// that ([Options.Compress]). The zero Message is an empty text.
 type Message struct {
-	frame []byte // as it leaves a server, which does not mask
-	head  int    // the length of the frame's header
-	key   string // see Keyed
+	frame  []byte  // as it leaves a server, which does not mask
+	key    string  // see Keyed
+	packed *packed // nil: has no place to be shared
 }
 
 // Opcodes of RFC 6455, section 5.2.
@@ -40,12 +41,12 @@ var emptyText = []byte{final | opText, 0}
 func Text(s string) Message {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	m := blank(opText, len(s))
-	copy(m.frame[m.head:], s)
-	return m
+	copy(m.Bytes(), s)
+	return m.made()
 }
 
 // Binary makes a binary message of a copy of b.
-func Binary(b []byte) Message { return message(opBinary, b) }
+func Binary(b []byte) Message { return message(opBinary, b).made() }
 
 // JSON makes a text message of v. The error is that of [json.Marshal].
 func JSON(v any) (Message, error) {
@@ -53,7 +54,7 @@ func JSON(v any) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("websocket: %w", err)
 	}
-	return message(opText, b), nil
+	return message(opText, b).made(), nil
 }
 
 // Keyed returns m with a key, which may be any bytes and is not sent: it says
@@ -69,7 +70,10 @@ func (m Message) Keyed(key string) Message {
 func (m Message) IsText() bool { return m.wire()[0]&0x0f == opText }
 
 // Bytes returns the payload, which must not be changed. It is not copied.
-func (m Message) Bytes() []byte { return m.frame[m.head:len(m.frame):len(m.frame)] }
+func (m Message) Bytes() []byte {
+	b := m.wire()
+	return b[2+extra(b[1]) : len(b) : len(b)]
+}
 
 // String returns a copy of the payload.
 func (m Message) String() string { return string(m.Bytes()) }
@@ -94,7 +98,7 @@ func (m Message) wire() []byte {
 
 func message(op byte, payload []byte) Message {
 	m := blank(op, len(payload))
-	copy(m.frame[m.head:], payload)
+	copy(m.Bytes(), payload)
 	return m
 }
 
@@ -111,7 +115,8 @@ func blank(op byte, size int) Message {
 		h = binary.BigEndian.AppendUint64(append(h, 127), uint64(size))
 	}
 	frame := make([]byte, len(h)+size)
-	return Message{frame: frame, head: copy(frame, h)}
+	copy(frame, h)
+	return Message{frame: frame}
 }
 
 // closeFrame returns the frame that closes with code, which may be sent, and

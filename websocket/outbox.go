@@ -3,8 +3,10 @@ package websocket
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
+	"syscall"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 var (
@@ -22,10 +24,13 @@ var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 // them, and in the end a close frame. Its writer is a task that lives only
 // while there is something to write.
 type outbox struct {
-	conn   io.Writer
-	max    Bounds
-	start  func() error // starts a task that calls transmit
-	failed func()       // told, once, that writing has failed; may take its time
+	c   *Conn
+	raw syscall.RawConn             // how to write without waiting; nil: one cannot
+	run func(context.Context) error // transmit, bound once
+
+	// begin is TryGo of the connection's nursery. As a value it hides from
+	// linters that a Broadcast, which has no context, begins tasks, which have one.
+	begin func(task func(context.Context) error, opts ...nursery.TaskOption) error
 
 	mu      sync.Mutex // never held across a wait
 	queue   fifo[Message]
@@ -33,21 +38,23 @@ type outbox struct {
 	keys    map[string]int // of the newest message of each key in it, how many were put there before
 	held    Bounds         // what is queued or being written
 	flying  Bounds         // what of that is being written
+	spared  int            // how many bytes of that by compression
 	total   Count          // what has been written
 	dropped Count          // what never will be
-	ask     bool           // a ping is to leave
 	answer  []byte         // pongs
 	last    []byte         // the close frame
+	ask     bool           // a ping is to leave
 	writing bool           // there is a writer
 	ended   bool           // nothing more is taken
 	over    bool           // done is closed
 	broken  bool           // writing has failed
+	rest    *rest          // of what a round has begun to write; the writer's alone
 	room    chan struct{}
 	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
 }
 
-func (o *outbox) open(conn io.Writer, max Bounds) {
-	o.conn, o.max = conn, max
+func (o *outbox) open(c *Conn) {
+	o.c, o.raw, o.run = c, rawOf(c.socket.Conn), o.transmit
 }
 
 // maxPongs is how much of pongs is kept for a peer that sends pings faster than
@@ -67,7 +74,7 @@ func (o *outbox) pong(payload []byte) {
 	}
 	o.answer = append(append(o.answer, final|opPong, byte(len(payload))), payload...)
 	o.mu.Unlock()
-	o.wake()
+	o.wake(nil)
 }
 
 var pingFrame = []byte{final | opPing, 0}
@@ -79,7 +86,7 @@ func (o *outbox) ping() {
 	o.ask = !ended
 	o.mu.Unlock()
 	if !ended {
-		o.wake()
+		o.wake(nil)
 	}
 }
 
@@ -98,37 +105,58 @@ func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}, dropped [
 	}
 	o.makeRoom()
 	o.mu.Unlock()
-	o.wake()
+	o.wake(nil)
 	return o.done, dropped
 }
 
-// wake sees to it that somebody writes.
-func (o *outbox) wake() {
+// wake sees to it that somebody writes: w, if there is one, when that starts.
+func (o *outbox) wake(w *waker) {
 	o.mu.Lock()
 	asleep := !o.writing && !o.broken
 	o.writing = true
 	o.mu.Unlock()
-	if asleep && o.start() != nil {
+	switch {
+	case !asleep:
+	case w != nil && o.raw != nil:
+		w.add(o.c)
+	default:
+		o.startWriter()
+	}
+}
+
+func (o *outbox) startWriter() {
+	if o.begin(o.run) != nil {
 		o.fail()
 	}
 }
 
 // transmit writes until there is nothing left to write.
 func (o *outbox) transmit(context.Context) error {
+	if r := o.rest; r != nil {
+		o.rest = nil
+		if !o.write(r.bytes, r.messages, r.last) {
+			return nil
+		}
+	}
 	buf := batches.Get().(*[batchSize]byte)
 	defer batches.Put(buf)
 	for {
 		batch, messages, last := o.take(buf[:0])
-		if batch == nil {
+		if batch == nil || !o.write(batch, messages, last) {
 			return nil
 		}
-		if _, err := o.conn.Write(batch); err != nil {
-			o.failed()
-			o.fail()
-			return nil
-		}
-		o.wrote(messages, last)
 	}
+}
+
+// write writes a batch, and returns false if that has failed.
+func (o *outbox) write(batch []byte, messages Bounds, last bool) bool {
+	if _, err := o.c.socket.Write(batch); err != nil {
+		o.c.unreachable()
+		o.fail()
+		return false
+	}
+	o.wrote(messages, last)
+	return true
 }
 
 // take returns the next bytes to write, gathered in buf as far as they fit,
@@ -145,13 +173,15 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 		o.answer = nil // a peer that sent so many may be idle from now on
 	}
 	for o.queue.len() > 0 {
-		frame := o.queue.front().wire()
+		m := o.queue.front()
+		frame, size := o.leaving(m), len(m.wire())
 		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
 			return batch, messages, false
 		}
 		o.pop()
-		messages.add(1, len(frame))
+		messages.add(1, size)
 		o.flying = messages
+		o.spared += size - len(frame)
 		if len(frame) > cap(buf) {
 			return frame, messages, false
 		}
@@ -173,8 +203,8 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held.add(-messages.Messages, -messages.Bytes)
-	o.flying = Bounds{}
-	o.total.add(messages.Messages, messages.Bytes)
+	o.total.add(messages.Messages, messages.Bytes-o.spared)
+	o.flying, o.spared = Bounds{}, 0
 	o.makeRoom()
 	if last {
 		o.end()

@@ -113,13 +113,22 @@ func (p *peer) close(code websocket.Code, reason string) {
 	p.write(closing(code, reason))
 }
 
-// next reads a frame, which must be whole and not masked.
+// next reads a frame, which must be whole, and neither compressed nor masked.
 func (p *peer) next() (op byte, payload string, err error) {
+	first, payload, err := p.nextFrame()
+	if err == nil && first&0xf0 != 0x80 {
+		err = fmt.Errorf("peer: frame begins with %x", first)
+	}
+	return first & 0x0f, payload, err
+}
+
+// nextFrame reads a frame, which must not be masked.
+func (p *peer) nextFrame() (first byte, payload string, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(p.br, head[:]); err != nil {
 		return 0, "", err
 	}
-	if head[0]&0xf0 != 0x80 || head[1]&0x80 != 0 {
+	if head[1]&0x80 != 0 {
 		return 0, "", fmt.Errorf("peer: frame begins with %x", head)
 	}
 	size := uint64(head[1])
@@ -138,7 +147,7 @@ func (p *peer) next() (op byte, payload string, err error) {
 	}
 	b := make([]byte, size)
 	_, err = io.ReadFull(p.br, b)
-	return head[0] & 0x0f, string(b), err
+	return head[0], string(b), err
 }
 
 // want reads the next frame and compares it.

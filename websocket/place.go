@@ -3,8 +3,9 @@ package websocket
 // put queues m as the policy has it. If there is no room, and the policy makes
 // none, it returns errFull and, if wait is set, a channel that is closed when
 // asking again makes sense; if it is not, m is dropped. All that was dropped
-// has been counted.
-func (o *outbox) put(m Message, policy SlowPolicy, wait bool) (room <-chan struct{}, dropped []Message, err error) {
+// has been counted. Whoever is to write is woken by w, or at once.
+func (o *outbox) put(m Message, policy SlowPolicy, wait bool, w *waker) (room <-chan struct{}, dropped []Message, err error) {
+	m = o.prepared(m)
 	o.mu.Lock()
 	dropped, err = o.place(m, policy)
 	if err == errFull {
@@ -16,7 +17,7 @@ func (o *outbox) put(m Message, policy SlowPolicy, wait bool) (room <-chan struc
 	}
 	o.mu.Unlock()
 	if err == nil {
-		o.wake()
+		o.wake(w)
 	}
 	return room, dropped, err
 }
@@ -54,7 +55,7 @@ func (o *outbox) fits(size int, policy SlowPolicy) bool {
 	if policy == DropOldest || policy == Conflate {
 		held = o.waiting()
 	}
-	return held.Messages == 0 || held.Messages < o.max.Messages && held.Bytes+size <= o.max.Bytes
+	return held.Messages == 0 || held.Messages < o.c.opts.queue.Messages && held.Bytes+size <= o.c.opts.queue.Bytes
 }
 
 // waiting is what is in the queue.
@@ -71,7 +72,7 @@ func (o *outbox) replace(m Message) (old Message, done bool) {
 	}
 	place := o.queue.at(number - o.popped)
 	grows := len(m.wire()) - len(place.wire())
-	if held := o.waiting(); held.Messages > 1 && grows > 0 && held.Bytes+grows > o.max.Bytes {
+	if held := o.waiting(); held.Messages > 1 && grows > 0 && held.Bytes+grows > o.c.opts.queue.Bytes {
 		return old, false
 	}
 	old, *place = o.drop(*place), m

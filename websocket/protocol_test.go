@@ -79,14 +79,20 @@ func TestViolationsOfTheProtocol(t *testing.T) {
 // server says nothing of it.
 func FuzzFrames(f *testing.F) {
 	for _, v := range violations {
-		f.Add(v.sent)
+		f.Add(v.sent, false)
 	}
-	f.Add(closing(1000, "bye"))
-	f.Add(slices.Concat(frame(0x81, "a"), frame(0x89, "b"), frame(0x01, "c"), frame(0x80, "d")))
-	f.Fuzz(func(t *testing.T, sent []byte) {
+	f.Add(closing(1000, "bye"), false)
+	f.Add(slices.Concat(frame(0x81, "a"), frame(0x89, "b"), frame(0x01, "c"), frame(0x80, "d")), false)
+	f.Add(slices.Concat(frame(0x41, "\xf2\x48\xcd"), frame(0x89, "b"), frame(0x80, "\xc9\xc9\x07\x00")), true)
+	f.Add(frame(0xc2, deflated(f, strings.Repeat("x", 1000), 9)), true)
+	f.Fuzz(func(t *testing.T, sent []byte, compress bool) {
 		synctest.Test(t, func(t *testing.T) {
-			s := serve(t, &websocket.Options{ReadLimit: 100}, echo)
-			p, began := dial(t, s.Server), time.Now()
+			o := &websocket.Options{ReadLimit: 100}
+			if compress {
+				o.Compress = 10
+			}
+			s := serve(t, o, echo)
+			p, began := dial(t, s.Server, offer), time.Now()
 			go func() {
 				_, _ = p.conn.Write(sent)
 				time.Sleep(10 * time.Second)

@@ -5,14 +5,16 @@ import (
 	"io"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // incoming is a message whose frames are coming.
 type incoming struct {
-	op   byte    // 0: none is
-	skip bool    // it is read and forgotten
-	data *[]byte // of scratches, once there is any
-	text int     // of a text, how much of data is known to be UTF-8
+	op     byte    // 0: none is
+	packed bool    // it is compressed
+	skip   bool    // it is read and forgotten
+	data   *[]byte // of scratches, once there is any
+	text   int     // of a text, how much of data is known to be UTF-8
 }
 
 // scratches are what messages are read into before their size is known.
@@ -22,10 +24,24 @@ var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return 
 const maxScratch = 64<<10 + 1
 
 func (m *incoming) end() {
-	if m.data != nil && cap(*m.data) <= maxScratch {
-		scratches.Put(m.data)
+	if m.data != nil {
+		release(m.data)
 	}
 	*m = incoming{}
+}
+
+// scratch returns an empty one.
+func scratch() *[]byte {
+	b := scratches.Get().(*[]byte)
+	*b = (*b)[:0]
+	return b
+}
+
+// release gives one back.
+func release(scratch *[]byte) {
+	if cap(*scratch) <= maxScratch {
+		scratches.Put(scratch)
+	}
 }
 
 // read is the task that reads from the socket until nothing more can come: on,
@@ -82,7 +98,7 @@ func (c *Conn) data(h header) error {
 		return errViolation
 	}
 	if m.op == 0 {
-		m.op = h.op
+		m.op, m.packed = h.op, h.packed
 	}
 	if err := c.collect(h); err != nil || !h.final {
 		return err
@@ -98,14 +114,13 @@ func (c *Conn) data(h header) error {
 func (c *Conn) collect(h header) error {
 	m := &c.message
 	if m.data == nil {
-		m.data = scratches.Get().(*[]byte)
-		*m.data = (*m.data)[:0]
+		m.data = scratch()
 	}
 	switch {
 	case m.skip:
 	case c.ctx.Err() != nil:
 		m.skip = true
-	case h.size > c.opts.readLimit-int64(len(*m.data)):
+	case h.size > m.limit(c.opts.readLimit)-int64(len(*m.data)):
 		m.skip = true
 		c.nursery.Cancel(ErrTooBig)
 	}
@@ -131,25 +146,53 @@ func (c *Conn) collect(h header) error {
 // mayBeText returns false if the message should be UTF-8 and is not, whatever
 // may still come.
 func (m *incoming) mayBeText() (ok bool) {
-	if m.op != opText {
+	if m.op != opText || m.packed {
 		return true
 	}
 	m.text, ok = textUpTo(*m.data, m.text)
 	return ok
 }
 
+// limit returns how many bytes may come. Deflating what cannot be compressed
+// makes it longer, by a few bytes in thousands.
+func (m *incoming) limit(message int64) int64 {
+	if m.packed {
+		return message + message/64 + 64
+	}
+	return message
+}
+
 // deliver puts the message that has come into the inbox, which may have to wait
 // for room there.
 func (c *Conn) deliver() {
-	op, b := c.message.op, *c.message.data
-	switch {
-	case op == opText && c.message.text < len(b): // it ends inside a code point
-		c.nursery.Cancel(ErrNotText)
-	case !c.pace.allows():
-		c.nursery.Cancel(ErrTooMany)
-	default:
-		c.store(message(op, b))
+	m, err := Message{}, ErrTooMany
+	if c.pace.allows() { // first: undoing a compression costs more than sending it
+		m, err = c.message.whole(c.opts.readLimit)
 	}
+	if err != nil {
+		c.nursery.Cancel(err)
+		return
+	}
+	c.store(m)
+}
+
+// whole returns the message that has come, or what is wrong with it.
+func (m *incoming) whole(limit int64) (Message, error) {
+	b, valid := *m.data, m.text == len(*m.data) // a text may end inside a code point
+	if m.packed {
+		inflated := scratch()
+		defer release(inflated)
+		var err error
+		if *inflated, err = inflate(*inflated, b, limit); err != nil {
+			return Message{}, err
+		}
+		b = *inflated
+		valid = utf8.Valid(b)
+	}
+	if m.op == opText && !valid {
+		return Message{}, ErrNotText
+	}
+	return message(m.op, b), nil
 }
 
 // store puts m into the inbox, and waits for room there or for the end.

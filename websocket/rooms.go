@@ -133,11 +133,16 @@ func (r *Room) Send(ctx context.Context, m Message, except ...*Conn) error {
 // since when they are.
 func (r *Room) reach(m Message, except []*Conn) (slow []*Conn, began time.Time) {
 	r.rooms.check()
+	var w waker
 	for _, c := range r.rooms.members(r.key) {
-		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow) {
+		if c.out.packs(m) {
+			m = m.shareable()
+		}
+		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow, &w) {
 			slow = append(slow, c)
 		}
 	}
+	w.start()
 	if len(slow) > 0 {
 		began = time.Now()
 	}

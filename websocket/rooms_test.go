@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,37 @@ func TestASecondRoomIsAnotherOne(t *testing.T) {
 		p := dial(t, s.Server)
 		p.want(opText, "a")
 		p.wantEnd(1000)
+	})
+}
+
+// W7
+func TestAKeyMayBeAnyBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := []string{"", " ", "\x00", "\xff\x00\xfe", "a\nb", "../..", "€", strings.Repeat("k", 1<<20)}
+		var rooms websocket.Rooms
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			for _, key := range keys {
+				if got := rooms.Join(c, key).Key(); got != key {
+					t.Errorf("got key %.20q, want %.20q", got, key)
+				}
+			}
+			return forget(ctx, c)
+		})
+		p := dial(t, s.Server)
+		synctest.Wait()
+		for i, key := range keys {
+			rooms.To(key).Broadcast(websocket.Text(strconv.Itoa(i)))
+			p.want(opText, strconv.Itoa(i))
+		}
+		if got := rooms.Keys(); got != len(keys) {
+			t.Errorf("got %d rooms, want %d", got, len(keys))
+		}
+		p.close(1000, "")
+		p.wantEnd(1000)
+		synctest.Wait()
+		if got := rooms.Keys(); got != 0 {
+			t.Errorf("%d rooms are kept, want none", got)
+		}
 	})
 }
 

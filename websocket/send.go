@@ -31,7 +31,7 @@ func (c *Conn) wait(ctx context.Context, m Message, policy SlowPolicy) error {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)
 		}
-		room, dropped, err := c.out.put(m, policy, true)
+		room, dropped, err := c.out.put(m, policy, true, nil)
 		switch {
 		case err == nil:
 			c.tellDropped(dropped)
@@ -53,15 +53,18 @@ func (c *Conn) wait(ctx context.Context, m Message, policy SlowPolicy) error {
 // decides ([Options.Slow]). If that ends the connection the error unwraps to
 // [ErrSlowConsumer]; a message that was dropped instead is no error. It never
 // blocks.
-func (c *Conn) TrySend(m Message) error { return c.try(m, c.opts.slow) }
+func (c *Conn) TrySend(m Message) error { return c.try(m, c.opts.slow, nil) }
 
-func (c *Conn) try(m Message, policy SlowPolicy) error {
+func (c *Conn) try(m Message, policy SlowPolicy, w *waker) error {
 	if c.ctx.Err() != nil {
 		return context.Cause(c.ctx)
 	}
-	_, dropped, err := c.out.put(m, policy, false)
+	_, dropped, err := c.out.put(m, policy, false, w)
 	if err == errFull {
 		c.nursery.Cancel(ErrSlowConsumer)
+	}
+	if len(dropped) > 0 {
+		w.start() // nobody is to wait for OnDrop
 	}
 	c.tellDropped(dropped)
 	if err == nil {
@@ -72,15 +75,15 @@ func (c *Conn) try(m Message, policy SlowPolicy) error {
 
 // offer is try for a member of a room. It returns false if c is to be waited
 // for.
-func (c *Conn) offer(m Message, policy SlowPolicy) bool {
+func (c *Conn) offer(m Message, policy SlowPolicy, w *waker) bool {
 	if policy == 0 {
 		policy = c.opts.slow
 	}
 	if policy != Block {
-		_ = c.try(m, policy) // whoever is not reached is on the way out
+		_ = c.try(m, policy, w) // whoever is not reached is on the way out
 		return true
 	}
-	_, _, err := c.out.put(m, policy, true)
+	_, _, err := c.out.put(m, policy, true, w)
 	return err != errFull
 }
 

@@ -35,6 +35,19 @@ func serveCreche(ln net.Listener, mux *http.ServeMux) func(http.Handler) error {
 			return nil
 		})
 	}))
+	mux.Handle("/echo", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return ours.Serve(w, r, o, func(ctx context.Context, c *ours.Conn) error {
+			for m, err := range c.Messages() {
+				if err != nil {
+					return err
+				}
+				if err := c.Send(ctx, m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}))
 	return func(h http.Handler) error {
 		return app.Serve(context.Background(), ln, app.Middleware(h))
 	}
