@@ -1,6 +1,7 @@
 // Command chat is a chat room: a page at /, a websocket at /ws, how many are there
-// at GET /who, rooms that tell who comes and goes at /ws/{room}?name=Ann, and a job at POST /jobs that works in the background and announces
-// its end in the room.
+// at GET /who, rooms that tell who comes and goes at /ws/{room}?name=Ann, and a
+// job at POST /jobs that works in the background and announces its end in the
+// room.
 //
 // Read newServer in this file first, then chat.go.
 package main
@@ -23,6 +24,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
 	flag.DurationVar(&options.PingEvery, "ping-every", 30*time.Second, "how long a visitor may be silent until a ping is sent")
 	flag.DurationVar(&options.PongWithin, "pong-within", 10*time.Second, "how long after a ping until a silent visitor is sent away")
+	flag.IntVar(&options.Compress, "compress", 0, "compress messages of so many bytes and more for browsers that can; 0: none")
 	flag.Parse()
 
 	app, handler := newServer()

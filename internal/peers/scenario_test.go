@@ -16,6 +16,7 @@ var chats = []struct {
 	packed bool // compression is agreed on
 }{
 	{"plain", nil, false},
+	{"compressed", []string{"-compress=1"}, true},
 }
 
 // host is the client that each is tried with.
