@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -19,17 +18,7 @@ func TestGorillaCompresses(t *testing.T) {
 	app := creche.New(creche.Options{})
 	o := &ours.Options{Compress: 100, ReadLimit: 1 << 20}
 	ts := httptest.NewServer(app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return ours.Serve(w, r, o, func(ctx context.Context, c *ours.Conn) error {
-			for m, err := range c.Messages() {
-				if err != nil {
-					return err
-				}
-				if err := c.Send(ctx, m); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return ours.Serve(w, r, o, echoCreche)
 	})))
 	defer ts.Close()
 	dialer := websocket.Dialer{EnableCompression: true}

@@ -36,21 +36,23 @@ func serveCreche(ln net.Listener, mux *http.ServeMux) func(http.Handler) error {
 		})
 	}))
 	mux.Handle("/echo", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return ours.Serve(w, r, o, func(ctx context.Context, c *ours.Conn) error {
-			for m, err := range c.Messages() {
-				if err != nil {
-					return err
-				}
-				if err := c.Send(ctx, m); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return ours.Serve(w, r, o, echoCreche)
 	}))
 	return func(h http.Handler) error {
 		return app.Serve(context.Background(), ln, app.Middleware(h))
 	}
+}
+
+func echoCreche(ctx context.Context, c *ours.Conn) error {
+	for m, err := range c.Messages() {
+		if err != nil {
+			return err
+		}
+		if err := c.Send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hub is what people write by hand: a queue and a writer for each connection.
