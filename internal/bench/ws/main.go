@@ -41,6 +41,7 @@ type plan struct {
 	warm, long       time.Duration
 	rounds           int
 	profile          string
+	reach            reach // of creche
 }
 
 // plans are the works of the list.
@@ -54,14 +55,22 @@ func plans() []plan {
 		return p
 	}
 	return []plan{
-		with("broadcast to 100, one at a time", func(p *plan) { p.window = 1 }),
-		with("broadcast to 100, 16 in flight", func(*plan) {}),
-		with("broadcast to 1000, 16 in flight", func(p *plan) { p.clients, p.rounds = 1000, 1 }),
-		with("broadcast to 10000, 16 in flight", func(p *plan) { p.clients, p.rounds, p.long = 10_000, 1, 2*time.Second }),
-		with("echo of 1 KiB, 64 clients", func(p *plan) { p.clients, p.size, p.echo = 64, 1024, true }),
+		with("broadcast to 100, one at a time", func(p *plan) {
+			p.window, p.reach = 1, reach{cpu: 5800 * time.Nanosecond, allocs: 0.1}
+		}),
+		with("broadcast to 100, 16 in flight", func(p *plan) { p.reach = reach{perSecond: 1.2e6, cpu: 800 * time.Nanosecond} }),
+		with("broadcast to 1 000, 16 in flight", func(p *plan) {
+			p.clients, p.rounds, p.reach = 1000, 1, reach{idle: 14 << 10}
+		}),
+		with("broadcast to 10 000, 16 in flight", func(p *plan) { p.clients, p.rounds, p.long = 10_000, 1, 2*time.Second }),
+		with("echo of 1 KiB, 64 clients", func(p *plan) {
+			p.clients, p.size, p.echo = 64, 1024, true
+			p.reach = reach{cpu: 12500 * time.Nanosecond, allocs: 1}
+		}),
 		with("broadcast of 4 KiB to 50, one at a time", func(p *plan) { p.clients, p.window, p.size, p.rounds = 50, 1, 4096, 2 }),
 		with("broadcast of 4 KiB to 51 of whom one stalls", func(p *plan) {
 			p.clients, p.stalled, p.window, p.size, p.rounds, p.warm = 51, 1, 1, 4096, 2, time.Second
+			p.reach = reach{slowest: 50 * time.Millisecond}
 		}),
 	}
 }
@@ -92,13 +101,18 @@ func main() {
 	names := slices.DeleteFunc(serverNames(), func(name string) bool {
 		return *only != "" && !slices.Contains(strings.Split(*only, ","), name)
 	})
+	var lines []string
 	for _, p := range todo {
 		results, err := measure(names, p)
 		if err != nil {
 			log.Fatal(err)
 		}
 		table(os.Stdout, p, names, results)
+		if all := results[crecheName]; len(all) > 0 && p.reach != (reach{}) {
+			lines = append(lines, p.verdict(all))
+		}
 	}
+	verdicts(os.Stdout, lines)
 }
 
 // choose returns the list, or what of it was asked for, or the one work that
