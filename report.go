@@ -16,7 +16,7 @@ import (
 // noticed. A nil err does nothing.
 func (x *Exchange) Report(err error) {
 	if err != nil {
-		x.app.observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
+		x.App().observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
 	}
 }
 
@@ -46,7 +46,7 @@ func (x *Exchange) reportGone(err error) {
 		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
 		return
 	}
-	x.app.log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
+	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
 }
 
 // reportLeaves reports all leaves of err but those that have been.
