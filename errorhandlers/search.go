@@ -3,6 +3,7 @@ package errorhandlers
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // Search is the way in which one kind of caller (a router's adapter, say)
@@ -107,12 +108,19 @@ func (w *walk) judge(result error, rule *Rule, handed error) verdict {
 	switch {
 	case result == nil:
 		return answered
-	case errors.Is(result, ErrDecline):
+	case declines(result):
 		return declined
 	default:
 		w.faults = append(w.faults, &RuleError{Rule: rule, Err: handed, Cause: result})
 		return failed
 	}
+}
+
+// declines is errors.Is(result, ErrDecline) for errors that may hold themselves.
+func declines(result error) bool {
+	return result == ErrDecline || slices.ContainsFunc(grow(tree{}, result, -1, false).links, func(link error) bool {
+		return link == ErrDecline || saysItIs(link, ErrDecline)
+	})
 }
 
 // group asks the rules for the group, if err is one.
