@@ -85,20 +85,20 @@ func BenchmarkSearch(b *testing.B) {
 				inCPUTime(b, func() { _ = s.Each(tc.err, f, func(errorhandlers.Answer) error { return nil }) })
 			})
 			b.Run(name+"linear AsType", func(b *testing.B) {
-				inCPUTime(b, func() { linear(b, types, tc.err, func(t typed) func(error) bool { return t.asType }) })
+				inCPUTime(b, func() { linear(types, tc.err, func(t typed) func(error) bool { return t.asType }) })
 			})
 			b.Run(name+"linear As", func(b *testing.B) {
-				inCPUTime(b, func() { linear(b, types, tc.err, func(t typed) func(error) bool { return t.as }) })
+				inCPUTime(b, func() { linear(types, tc.err, func(t typed) func(error) bool { return t.as }) })
 			})
 		}
 	}
 }
 
 // linear asks for one type after the other. Only the last may be err's.
-func linear(b *testing.B, types []typed, err error, way func(typed) func(error) bool) {
+func linear(types []typed, err error, way func(typed) func(error) bool) {
 	for i, typ := range types {
 		if way(typ)(err) != (i == len(types)-1) {
-			b.Fatal("the wrong type matched")
+			panic("the wrong type matched")
 		}
 	}
 }
@@ -106,6 +106,7 @@ func linear(b *testing.B, types []typed, err error, way func(typed) func(error) 
 // inCPUTime measures f as often as b wants it, and tells what it takes of the
 // CPU, which does not count the time when others had that.
 func inCPUTime(b *testing.B, f func()) {
+	b.Helper()
 	b.ReportAllocs()
 	began := cpuTime(b)
 	for b.Loop() {
@@ -123,6 +124,7 @@ func BenchmarkSearchMulti(b *testing.B) {
 }
 
 func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
 	var use syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
 		b.Fatal(err)
