@@ -14,10 +14,8 @@ import (
 // it. It is part of the kit for authors of connection packages, its methods may
 // be called from any goroutine, and the zero Adopted does not work.
 type Adopted struct {
-	app    *App
-	router Router
-	rules  *errorhandlers.Frame
-	ctx    context.Context
+	setting setting
+	ctx     context.Context
 }
 
 // Adopt has run go on with a connection that the handler of x has taken over
@@ -49,12 +47,13 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if above == nil {
 		return false
 	}
-	a := &Adopted{app: x.app, router: x.router, rules: x.rules.Load()}
+	now := x.setting.Load()
+	a := &Adopted{setting: setting{app: now.app, router: now.router, rules: *now.frame()}}
 	values := x.valuesOf(ctx)
 	leave := enterAdopted(around)
 	err := above.TryGo(func(ctx context.Context) error {
 		defer leave()
-		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.app}
+		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.setting.app}
 		a.run(run)
 		return nil
 	}, nursery.Name(adoptedName))
@@ -73,7 +72,7 @@ func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
 	defer func() {
 		if v := recover(); v != nil {
 			var n nursery.Nursery
-			n.Open(a.ctx, a.app.scope)
+			n.Open(a.ctx, a.setting.app.scope)
 			n.FailPanic(v)
 			_ = n.Join() // it has been reported
 		}
@@ -92,10 +91,10 @@ func (x *Exchange) valuesOf(ctx context.Context) context.Context {
 	for outer := ExchangeOf(ctx); outer != nil && ctx == outer.scope(); outer = ExchangeOf(ctx) {
 		ctx = outer.ctx
 	}
-	if x.router == nil {
+	if x.Router() == nil {
 		return ctx
 	}
-	return x.router.Detach(ctx)
+	return x.Router().Detach(ctx)
 }
 
 // Around returns the context around all exchanges that the request is in: that
@@ -135,8 +134,8 @@ func (a *Adopted) Report(err error) { a.exchange().Report(err) }
 // exchange returns one that has nothing but the rules: it is made when
 // something failed, so that a connection which is well need not carry it.
 func (a *Adopted) exchange() *Exchange {
-	x := &Exchange{app: a.app, router: a.router, ctx: a.ctx, state: closed}
-	x.rules.Store(a.rules)
+	x := &Exchange{ctx: a.ctx}
+	x.setting.Store(&a.setting)
 	x.request = *new(http.Request).WithContext(a.ctx)
 	return x
 }

@@ -5,6 +5,7 @@ package creche_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 
 	"github.com/creche-go/creche"
@@ -59,4 +60,39 @@ func TestAllocPerRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// R11: that allocation is of the size class of 448 bytes.
+func TestAllocBytesPerRequest(t *testing.T) {
+	app := creche.New(creche.Options{})
+	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(okBody) })
+	for _, tt := range []struct {
+		name    string
+		handler http.Handler
+	}{
+		{"net/http", app.Middleware(ok)},
+		{"a router that is one value for all requests, as chi's", app.Through(creche.PlainRouter{})(ok)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := bytesPerRun(func(w http.ResponseWriter, r *http.Request) { tt.handler.ServeHTTP(w, r) }); got > 450 {
+				t.Errorf("got %d bytes a request, want at most 450", got)
+			}
+		})
+	}
+}
+
+// bytesPerRun returns what f allocates, on average.
+func bytesPerRun(f func(w http.ResponseWriter, r *http.Request)) uint64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := &idleWriter{header: make(http.Header)}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	f(w, r) // fills the pools
+	const runs = 10_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f(w, r)
+	}
+	runtime.ReadMemStats(&after)
+	return (after.TotalAlloc - before.TotalAlloc) / runs
 }

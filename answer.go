@@ -15,8 +15,8 @@ var errNoAnswer = errors.New("creche: the rule's handler returned nil without wr
 // answer has the rules answer err in place of the response that was held, and
 // reports what they leave over.
 func (x *Exchange) answer(err error) {
-	s := &answering{x: x, err: err, completing: completing(x.w.Header())}
-	s.finish(x.search().Each(err, x.rules.Load(), s.try))
+	s := &answering{x: x, err: err, completing: completing(x.response.w.Header())}
+	s.finish(x.search().Each(err, x.rules(), s.try))
 }
 
 // answering is the search for an answer to err.
@@ -44,7 +44,7 @@ func (s *answering) try(a errorhandlers.Answer) error {
 	s.complete(a)
 	failed := s.x.try(a)
 	returned = true
-	if failed != nil && failed != http.ErrAbortHandler && s.x.state == open && !s.x.clientGone() {
+	if failed != nil && failed != http.ErrAbortHandler && s.x.state() == open && !s.x.clientGone() {
 		return failed
 	}
 	s.chosen, s.given, s.failed = a, true, failed
@@ -61,7 +61,7 @@ func (s *answering) complete(a errorhandlers.Answer) {
 		a = s.x.ruleless(a.Err)
 	}
 	if key := completes(a.Status); s.completing[key] != nil {
-		s.x.w.Header()[key] = slices.Clone(s.completing[key])
+		s.x.response.w.Header()[key] = slices.Clone(s.completing[key])
 	}
 }
 
@@ -71,7 +71,7 @@ func (s *answering) finish(faults error) {
 	x := s.x
 	told := ruleErrors(faults)
 	gone := s.failed != nil && x.clientGone()
-	if s.failed != nil && s.failed != http.ErrAbortHandler && !(gone && errors.Is(s.failed, ErrClientGone)) {
+	if s.failed != nil && s.failed != http.ErrAbortHandler && !(gone && reaches(s.failed, ErrClientGone)) {
 		told = append(told, &errorhandlers.RuleError{Rule: s.chosen.Rule, Err: s.chosen.Err, Cause: s.failed})
 	}
 	x.reportAll(told)
@@ -87,7 +87,7 @@ func (s *answering) finish(faults error) {
 	case s.failed != nil:
 		x.abort()
 	default:
-		if x.state == open && !s.given { // not even the plain 500: its answer failed
+		if x.state() == open && !s.given { // not even the plain 500: its answer failed
 			x.discard()
 			x.plainError()
 		}
@@ -102,7 +102,7 @@ func (s *answering) exited(a errorhandlers.Answer) {
 	told := []error{&errorhandlers.RuleError{Rule: a.Rule, Err: a.Err, Cause: nursery.ErrGoexit}}
 	x.reportAll(told)
 	x.reportRest(errorhandlers.Answer{}, s.err, told)
-	if x.state != open {
+	if x.state() != open {
 		x.abort()
 		return
 	}
@@ -117,7 +117,7 @@ func (x *Exchange) plainError() {
 }
 
 // search looks for what this exchange can answer with.
-func (x *Exchange) search() errorhandlers.Search { return x.app.search(x.router) }
+func (x *Exchange) search() errorhandlers.Search { return x.App().search(x.Router()) }
 
 func (a *App) search(router Router) errorhandlers.Search {
 	s := errorhandlers.Search{Order: a.options.Order, Status: a.options.StatusOf}
@@ -152,18 +152,18 @@ func (x *Exchange) try(a errorhandlers.Answer) error {
 	}()
 	err := nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
 		return x.run(a, x.request.WithContext(ctx))
-	}, x.app.answering)
+	}, x.App().answering)
 	returned = true
 	err = x.endTry(from, err)
-	if err == nil && x.state == open && !x.written() {
+	if err == nil && x.state() == open && !x.written() {
 		return errNoAnswer
 	}
 	return err
 }
 
 func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
-	if x.router != nil {
-		if handled, err := x.router.Answer(x, r, a); handled {
+	if router := x.Router(); router != nil {
+		if handled, err := router.Answer(x, r, a); handled {
 			return err
 		}
 	}
@@ -178,8 +178,8 @@ func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
 // of an error of its own or [errorhandlers.Answer.Problem]. It must not be
 // changed. It is part of the kit for authors of adapters.
 func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
-	if a.Leaf != nil && x.router != nil {
-		if p := x.router.ProblemOf(a.Err); p != nil && p.Status == a.Status {
+	if router := x.Router(); a.Leaf != nil && router != nil {
+		if p := router.ProblemOf(a.Err); p != nil && p.Status == a.Status {
 			return p
 		}
 	}
@@ -208,7 +208,7 @@ func (x *Exchange) Resolve(err error) *errorhandlers.Problem {
 	}
 	search := x.search()
 	search.Accept = func(any) bool { return false }
-	chosen, faults := search.First(err, x.rules.Load())
+	chosen, faults := search.First(err, x.rules())
 	told := ruleErrors(faults)
 	x.reportAll(told)
 	x.reportRest(chosen, err, told)

@@ -90,7 +90,8 @@ type App struct {
 	scope      nursery.Option // how a request's nursery is opened
 	answering  nursery.Option // how an error handler's is
 	hold       int
-	buffers    sync.Pool  // of *held
+	responses  sync.Pool  // of *response
+	plain      *setting   // of exchanges without a router
 	stopping   Stopping   // resolved
 	services   []*service // under life.mu until it serves
 	background nursery.Nursery
@@ -112,9 +113,10 @@ func New(o Options) *App {
 		a.hold = defaultHold
 	}
 	a.hold = max(a.hold, leastHold)
-	a.buffers.New = func() any { return &held{body: make([]byte, 0, a.hold)} }
+	a.responses.New = func() any { return &response{body: make([]byte, 0, a.hold)} }
 	a.checkOptions()
 	a.rules = &errorhandlers.Frame{Set: a.Compile(o.Errors...)}
+	a.plain = a.settingOf(nil)
 	a.scope = nursery.Bundle(
 		nursery.Title("request"),
 		nursery.OnPanic(nursery.ReturnPanics),
@@ -258,7 +260,7 @@ func (k *contextKey) String() string { return "creche: context key " + k.name }
 
 func appOf(ctx context.Context) *App {
 	if x := ExchangeOf(ctx); x != nil {
-		return x.app
+		return x.App()
 	}
 	a, _ := ctx.Value(appKey).(*App)
 	return a

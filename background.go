@@ -125,10 +125,10 @@ func detach(ctx context.Context) context.Context {
 	case x.outer.Load() == nil:
 		// The request is over, and what the router recycles is another's.
 		return context.Background()
-	case x.router == nil:
+	case x.Router() == nil:
 		return ctx
 	}
-	return x.router.Detach(ctx)
+	return x.Router().Detach(ctx)
 }
 
 // detached is the context of a background task: the background nursery's,

@@ -17,7 +17,7 @@ type body Exchange
 // a small one up front if the application asks for it.
 func (x *Exchange) wrapBody() {
 	x.request.Body = (*body)(x)
-	if n := x.request.ContentLength; n > 0 && n <= x.app.options.ReadBody {
+	if n := x.request.ContentLength; n > 0 && n <= x.App().options.ReadBody {
 		buf := make([]byte, n)
 		read, err := io.ReadFull(x.request.Body, buf)
 		x.request.Body = readBody(buf[:read], err)
@@ -47,7 +47,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := outer.Body.Read(p)
 	if err != nil && err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
-		b.marks.Or(slowBody)
+		(*Exchange)(b).mark(slowBody)
 		err = &errorhandlers.BodyTimeoutError{Err: err}
 	}
 	return n, err

@@ -17,53 +17,46 @@ import (
 //
 // An Exchange ends when the middleware that opened it returns. What is left
 // of it then is its context's values, for background tasks.
+//
+// It fills a size class of 448 bytes, of which 408 are the nursery and the
+// request. Both may be kept by anybody, and so may the exchange: none of it is
+// pooled, but for the response, which only the handler's goroutine may use.
 type Exchange struct {
-	nursery nursery.Nursery
-	app     *App
-	router  Router          // nil: plain
-	ctx     context.Context // of the request before ours
-	w       http.ResponseWriter
-	held    *held
+	nursery  nursery.Nursery
+	ctx      context.Context // of the request before ours
+	response *response       // nil once the exchange has ended
 	// What a handler that net/http's TimeoutHandler has left behind may still
-	// ask for is atomic.
-	outer atomic.Pointer[http.Request] // nil once the exchange has ended
-	rules atomic.Pointer[errorhandlers.Frame]
-	filed atomic.Pointer[filed]
-	marks atomic.Uint32 // slowBody, exitAnswered and trying
-	state state         // beside marks, for an exchange fills its size class
+	// ask for is atomic, and never another request's.
+	outer   atomic.Pointer[http.Request] // nil once the exchange has ended
+	setting atomic.Pointer[setting]
 	// request is the copy that handlers get, in the same allocation as the
 	// nursery that is its context.
 	request http.Request
 }
 
-// What an exchange is marked with.
-const (
-	slowBody     = 1 << iota // the time to send the body is over
-	exitAnswered             // an exchange inside has answered the handler's Goexit
-	trying                   // an answer is being tried
-)
-
 // Through returns middleware like [App.Middleware] for a router that needs
 // more. It is part of the kit for authors of adapters.
 func (a *App) Through(router Router) func(http.Handler) http.Handler {
+	s := a.settingOf(router)
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Middleware: nil handler")
 		}
-		return &middleware{app: a, router: router, next: next}
+		return &middleware{setting: s, next: next}
 	}
 }
 
 // middleware is a struct with a method, not a closure, so that the compiler
 // sees enough to keep an exchange to one allocation.
 type middleware struct {
-	app    *App
-	router Router
-	next   http.Handler
+	setting *setting
+	next    http.Handler
 }
 
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	m.app.Exchange(w, r, m.router, m.next)
+	x := new(Exchange)
+	x.open(m.setting, w, r)
+	x.enter((*outerContext)(x), m.next)
 }
 
 // Exchange takes a request through the application: it opens an exchange,
@@ -72,21 +65,23 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // [net/http.ErrAbortHandler] has to reach the server it panics with it. It is
 // part of the kit for authors of adapters; router may be nil.
 func (a *App) Exchange(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
-	x := new(Exchange)
-	x.open(a, router, w, r)
+	x, s := a.routed(router)
+	x.open(s, w, r)
 	x.enter((*outerContext)(x), next)
 }
 
 // open readies x, but for its nursery.
-func (x *Exchange) open(a *App, router Router, w http.ResponseWriter, r *http.Request) {
-	x.app, x.router, x.w, x.ctx = a, router, w, r.Context()
+func (x *Exchange) open(s *setting, w http.ResponseWriter, r *http.Request) {
+	x.ctx = r.Context()
 	x.outer.Store(r)
-	x.rules.Store(a.rules)
 	if outer := ExchangeOf(x.ctx); outer != nil {
-		x.nest(outer)
+		s = s.within(outer.setting.Load())
 	}
+	x.setting.Store(s)
+	x.response = s.app.responses.Get().(*response)
+	x.response.w = w
 	if h := w.Header(); len(h) > 0 {
-		x.hold().opening.take(h)
+		x.response.opening.take(h)
 	}
 }
 
@@ -96,24 +91,12 @@ func (x *Exchange) open(a *App, router Router, w http.ResponseWriter, r *http.Re
 func (x *Exchange) enter(parent context.Context, next http.Handler) {
 	defer x.close()
 	r := x.outer.Load()
-	x.request = *r.WithContext(x.nursery.Open(parent, x.app.scope))
+	x.request = *r.WithContext(x.nursery.Open(parent, x.App().scope))
 	if r.Body != nil && r.Body != http.NoBody {
 		x.wrapBody()
 	}
 	x.handle(next)
 	x.settle(x.nursery.Join())
-}
-
-// nest has the rules of the exchange around x follow its own.
-func (x *Exchange) nest(outer *Exchange) {
-	rules := outer.rules.Load()
-	if x.app != outer.app {
-		rules = &errorhandlers.Frame{Set: x.app.rules.Set, Outer: rules}
-	}
-	x.rules.Store(rules)
-	if x.router == nil {
-		x.router = outer.router
-	}
 }
 
 // handle calls the handler in the goroutine of the exchange. A Goexit goes on
@@ -143,7 +126,7 @@ func (x *Exchange) call(next http.Handler) {
 // server's goroutine away before it can finish the response, so that has to
 // be sent from here. (HTTP/2 resets the stream all the same.)
 func (x *Exchange) exited() {
-	if x.marks.Load()&exitAnswered == 0 {
+	if !x.is(exitAnswered) {
 		x.nursery.Fail(nursery.ErrGoexit)
 	}
 	x.settle(x.nursery.Join())
@@ -153,11 +136,11 @@ func (x *Exchange) exited() {
 // passExit lets a Goexit go on after it was answered.
 func (x *Exchange) passExit() {
 	if outer := ExchangeOf(x.ctx); outer != nil {
-		outer.marks.Or(exitAnswered) // it comes by there next
+		outer.mark(exitAnswered) // it comes by there next
 		return
 	}
-	if x.state == committed {
-		_ = http.NewResponseController(x.w).Flush()
+	if x.state() == committed {
+		_ = http.NewResponseController(x.response.w).Flush()
 	}
 }
 
@@ -165,8 +148,8 @@ func (x *Exchange) passExit() {
 // lets go of all that a background task must not keep alive by keeping the
 // context.
 func (x *Exchange) close() {
-	if x.state == hijacked && x.outermost() {
-		x.app.life.hijacked.leave()
+	if x.state() == hijacked && x.outermost() {
+		x.App().life.hijacked.leave()
 	}
 	outer := x.outer.Swap(nil)
 	if form := x.request.MultipartForm; form != nil && outer.MultipartForm == nil {
@@ -177,8 +160,6 @@ func (x *Exchange) close() {
 	outer.MultipartForm = x.request.MultipartForm
 	outer.Pattern = x.request.Pattern
 	x.release()
-	x.state = closed
-	x.w = nil
 	x.request.Body = http.NoBody
 	x.request.Form, x.request.PostForm, x.request.MultipartForm = nil, nil, nil
 }
@@ -187,7 +168,7 @@ func (x *Exchange) close() {
 // that one counts the connection then.
 func (x *Exchange) outermost() bool {
 	outer := ExchangeOf(x.ctx)
-	return outer == nil || outer.app != x.app
+	return outer == nil || outer.App() != x.App()
 }
 
 // ExchangeOf returns the exchange that ctx belongs to, or nil outside any and
@@ -203,18 +184,19 @@ var exchangeKey = &contextKey{"exchange"}
 func (x *Exchange) Request() *http.Request { return &x.request }
 
 // App returns the application.
-func (x *Exchange) App() *App { return x.app }
+func (x *Exchange) App() *App { return x.setting.Load().app }
 
 // Router returns what the exchange was opened with, or nil. An exchange that
 // was opened without one has that of the exchange around it.
-func (x *Exchange) Router() Router { return x.router }
+func (x *Exchange) Router() Router { return x.setting.Load().router }
 
 // Push puts the rules of set in force, before those that are, until the
 // exchange ends. It must be called by the handler's goroutine. A nil set
 // changes nothing.
 func (x *Exchange) Push(set *errorhandlers.Set) {
 	if set != nil {
-		x.rules.Store(&errorhandlers.Frame{Set: set, Outer: x.rules.Load()})
+		outer := x.rules()
+		x.alter(func(s *setting) { s.rules = errorhandlers.Frame{Set: set, Outer: outer} })
 	}
 }
 
@@ -238,7 +220,7 @@ func (c *outerContext) Value(key any) any {
 	case exchangeKey:
 		return (*Exchange)(c)
 	case appKey:
-		return c.app
+		return (*Exchange)(c).App()
 	}
 	return c.ctx.Value(key)
 }

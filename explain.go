@@ -32,5 +32,5 @@ func (a *App) ExplainFor(router Router, err error, group ...errorhandlers.Rule) 
 // now, by the rules in force, and why: for logs. No handler is run. It may be
 // called from any goroutine until the exchange ends.
 func (x *Exchange) Explain(err error) errorhandlers.Explanation {
-	return x.search().Explain(err, x.rules.Load())
+	return x.search().Explain(err, x.rules())
 }

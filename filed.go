@@ -11,16 +11,17 @@ import (
 // exchange has ended. It is the same failure if one of the errors is in the
 // chain of the other, or if neither can be compared and they are deeply equal;
 // one that is joined with others is not. While a rule's handler answers, err is
-// a failure of that handler. A failure costs an allocation.
+// a failure of that handler. A failure costs two allocations.
 func (x *Exchange) FailOnce(err error) {
-	note := &filed{err: err}
 	for err != nil {
-		note.before = x.filed.Load()
-		trying := x.marks.Load()&trying != 0
-		if note.before.has(err, trying) {
+		before := x.setting.Load()
+		trying := before.marks&trying != 0
+		if before.filed.has(err, trying) {
 			return
 		}
-		if x.filed.CompareAndSwap(note.before, note) {
+		after := *before
+		after.filed = &filed{err: err, before: before.filed}
+		if x.setting.CompareAndSwap(before, &after) {
 			if !trying {
 				x.Fail(err)
 			}
@@ -32,17 +33,21 @@ func (x *Exchange) FailOnce(err error) {
 // beginTry has the errors given to FailOnce be those of an answer that is being
 // tried, until endTry returns them together with what the answer returned.
 func (x *Exchange) beginTry() *filed {
-	from := &filed{before: x.filed.Load()}
-	for !x.filed.CompareAndSwap(from.before, from) {
-		from.before = x.filed.Load()
-	}
-	x.marks.Or(trying)
+	from := new(filed)
+	x.alter(func(s *setting) {
+		from.before = s.filed
+		s.filed = from
+		s.marks |= trying
+	})
 	return from
 }
 
 func (x *Exchange) endTry(from *filed, err error) error {
-	x.marks.And(^uint32(trying))
-	last := x.filed.Load()
+	var last *filed
+	x.alter(func(s *setting) {
+		last = s.filed
+		s.marks &^= trying
+	})
 	if last == from {
 		return err
 	}

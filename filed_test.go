@@ -295,3 +295,24 @@ func TestARulesHandlerThatHandsErrorsOver(t *testing.T) {
 		})
 	}
 }
+
+// An exchange inside another has its own failures, although the two share what
+// both go by until something is filed.
+//
+// R7
+func TestFailOnceKnowsNothingOfTheExchangeAround(t *testing.T) {
+	app, _ := watched(creche.Options{})
+	inside := httptest.NewRecorder()
+	failsOnce := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { creche.ExchangeOf(r.Context()).FailOnce(errSoldOut) })
+	outer := app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		failsOnce(w, r)
+		app.Middleware(failsOnce).ServeHTTP(inside, r)
+	}))
+	outside := httptest.NewRecorder()
+	outer.ServeHTTP(outside, httptest.NewRequest(http.MethodGet, "/", nil))
+	for name, got := range map[string]int{"inside": inside.Code, "outside": outside.Code} {
+		if got != http.StatusInternalServerError {
+			t.Errorf("the exchange %s: got %d, want 500", name, got)
+		}
+	}
+}

@@ -18,9 +18,13 @@ const defaultHold = 2048
 // the rules are to say instead.
 const leastHold = 64
 
-// held is the part of a response that is kept back until the tasks are
-// joined. Handlers never see it, so it can be pooled.
-type held struct {
+// response is where a response goes, how far it has come, and the part of it
+// that is kept back until the tasks are joined. Handlers never see it, and
+// their writer is for one goroutine that ends before the exchange: so it is
+// pooled.
+type response struct {
+	w       http.ResponseWriter
+	state   state
 	opening headers // what outer middleware had set
 	written headers // as the handler's WriteHeader found them
 	status  int     // 0: nothing written yet
@@ -86,7 +90,7 @@ func (h *headers) clear() {
 }
 
 // begin notes a WriteHeader.
-func (h *held) begin(status int, header http.Header) {
+func (h *response) begin(status int, header http.Header) {
 	h.status, h.length = status, -1
 	if declared := header["Content-Length"]; len(declared) > 0 {
 		if n, err := strconv.ParseInt(declared[0], 10, 64); err == nil && n >= 0 {
@@ -97,52 +101,56 @@ func (h *held) begin(status int, header http.Header) {
 }
 
 // reset forgets what the handler wrote.
-func (h *held) reset() {
+func (h *response) reset() {
 	h.status, h.body = 0, h.body[:0]
 	h.written.clear()
 }
 
-// hold returns what x holds back, taken from the pool when first needed.
-func (x *Exchange) hold() *held {
-	if x.held == nil {
-		x.held = x.app.buffers.Get().(*held)
+// state returns how far the response of x has come.
+func (x *Exchange) state() state {
+	if x.response == nil {
+		return closed
 	}
-	return x.held
+	return x.response.state
 }
 
 // written reports whether a response is held.
-func (x *Exchange) written() bool { return x.held != nil && x.held.status != 0 }
+func (x *Exchange) written() bool { return x.response.status != 0 }
 
-// release gives what x held back to the pool.
+// release gives the response of x, emptied, back to the pool. That of a hijacked
+// connection is not from there.
 func (x *Exchange) release() {
-	if h := x.held; h != nil {
-		h.reset()
-		h.opening.clear()
-		x.held = nil
-		x.app.buffers.Put(h)
+	h := x.response
+	x.response = nil
+	if h.state == hijacked {
+		return
 	}
+	h.reset()
+	h.opening.clear()
+	h.w, h.state = nil, open
+	x.App().responses.Put(h)
 }
 
 // commit sends what is held. What the handler set in the header after its
 // WriteHeader has no effect, as without us, but for trailers.
 func (x *Exchange) commit() {
-	if x.state != open || !x.written() {
+	h := x.response
+	if h.state != open || h.status == 0 {
 		return
 	}
-	h := x.held
-	x.state = committed
-	header := x.w.Header()
+	h.state = committed
+	header := h.w.Header()
 	var trailers http.Header
 	if len(header) > 0 {
 		trailers = lateTrailers(header)
 	}
 	h.written.restore(header)
-	x.w.WriteHeader(h.status)
+	h.w.WriteHeader(h.status)
 	if trailers != nil {
 		maps.Copy(header, trailers)
 	}
 	if len(h.body) > 0 {
-		_, _ = x.w.Write(h.body) // a lost connection shows at the next write, or to nobody
+		_, _ = h.w.Write(h.body) // a lost connection shows at the next write, or to nobody
 	}
 	h.reset()
 }
@@ -164,13 +172,9 @@ func lateTrailers(header http.Header) (trailers http.Header) {
 
 // discard forgets what the handler wrote, and what it set in the header.
 func (x *Exchange) discard() {
-	var none headers
-	before := &none
-	if h := x.held; h != nil {
-		h.reset()
-		before = &h.opening
-	}
-	before.restore(x.w.Header())
+	h := x.response
+	h.reset()
+	h.opening.restore(h.w.Header())
 }
 
 // completes names the header without which an answer of the status would be
@@ -210,12 +214,13 @@ func completing(header http.Header) (set http.Header) {
 // TimeoutHandler, the handler has another header, and perhaps a goroutine of
 // its own.
 func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
-	if !x.isUnder(w) || x.state != open || x.written() {
+	if !x.isUnder(w) || x.state() != open || x.written() {
 		return
 	}
-	for key, values := range x.w.Header() {
+	h := x.response
+	for key, values := range h.w.Header() {
 		if !errorhandlers.AboutBody(key) {
-			x.hold().opening.set(key, values)
+			h.opening.set(key, values)
 		}
 	}
 }
@@ -243,8 +248,8 @@ func (x *Exchange) isUnder(w http.ResponseWriter) bool {
 // be changed, and not be kept. It is for adapters whose router answers by
 // itself.
 func (x *Exchange) Held() (status int, body []byte) {
-	if x.state != open || x.held == nil {
+	if x.state() != open {
 		return 0, nil
 	}
-	return x.held.status, x.held.body
+	return x.response.status, x.response.body
 }

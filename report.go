@@ -16,7 +16,7 @@ import (
 // noticed. A nil err does nothing.
 func (x *Exchange) Report(err error) {
 	if err != nil {
-		x.app.observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
+		x.App().observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
 	}
 }
 
@@ -41,12 +41,12 @@ func (x *Exchange) reportAll(errs []error) {
 
 // reportGone reports the real errors of a request whose client has gone.
 func (x *Exchange) reportGone(err error) {
-	real := nursery.Filter(err, func(leaf error) bool { return !errors.Is(leaf, ErrClientGone) && !reported(leaf) })
+	real := nursery.Filter(err, func(leaf error) bool { return !inChain(leaf, ErrClientGone) && !reported(leaf) })
 	if real != nil {
 		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
 		return
 	}
-	x.app.log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
+	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
 }
 
 // reportLeaves reports all leaves of err but those that have been.
@@ -65,8 +65,27 @@ func reported(leaf error) (is bool) {
 		return true
 	}
 	defer func() { _ = recover() }() // of a typed nil whose Unwrap panics
-	var p *nursery.PanicError        // which may have been returned, wrapped
-	return errors.As(leaf, &p) && p != nil && p.Stack() != ""
+	// It may have been returned, wrapped. With errors.As a ring would have no end.
+	for link, links := leaf, 0; link != nil && links < longestChain; link, links = errors.Unwrap(link), links+1 {
+		if p, ok := link.(*nursery.PanicError); ok && p != nil {
+			return p.Stack() != ""
+		}
+	}
+	return false
+}
+
+// longestChain is how many links of an error's chain are looked at, which may
+// be a ring.
+const longestChain = 1 << 18
+
+// reaches is errors.Is for errors that may hold themselves.
+func reaches(err, target error) bool {
+	for leaf := range nursery.Leaves(err) {
+		if inChain(leaf, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // reportRest reports the leaves of err that chosen does not answer, and those

@@ -20,9 +20,9 @@ func (x *Exchange) settle(err error) {
 	case x.clientGone():
 		x.reportGone(err)
 		x.abort()
-	case x.state == hijacked:
+	case x.state() == hijacked:
 		x.reportLeaves(err)
-	case x.state == committed:
+	case x.state() == committed:
 		x.reportLeaves(err)
 		x.abort()
 	default:
@@ -40,7 +40,7 @@ func (x *Exchange) handOver(err error) {
 		case leaf == http.ErrAbortHandler:
 			x.reportLeaves(err)
 			panic(leaf)
-		case panicked && x.app.options.Repanic:
+		case panicked && x.App().options.Repanic:
 			x.reportLeaves(err) // the recoverer gets the panic alone
 			x.discard()
 			panic(p)
@@ -52,7 +52,7 @@ func (x *Exchange) handOver(err error) {
 // been cancelled by a failure before the client left, so its own cause is not
 // enough.
 func (x *Exchange) clientGone() bool {
-	return x.ctx.Err() != nil && x.marks.Load()&slowBody == 0 && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // abort ends the connection, so that nobody takes what was sent of the
@@ -65,8 +65,8 @@ func (x *Exchange) abort() {
 	if x.ctx.Value(http.ServerContextKey) == nil {
 		return
 	}
-	if x.state == committed {
-		_ = http.NewResponseController(x.w).Flush()
+	if x.state() == committed {
+		_ = http.NewResponseController(x.response.w).Flush()
 	}
 	panic(http.ErrAbortHandler)
 }

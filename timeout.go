@@ -41,8 +41,8 @@ func (a *App) Within(d time.Duration) func(w http.ResponseWriter, r *http.Reques
 		return a.Exchange
 	}
 	return func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
-		x := new(Exchange)
-		x.open(a, router, w, r)
+		x, s := a.routed(router)
+		x.open(s, w, r)
 		ctx, cancel := context.WithTimeout((*outerContext)(x), d)
 		defer cancel()
 		x.enter(ctx, next)

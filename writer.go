@@ -57,32 +57,38 @@ func (x *Exchange) Writer() http.ResponseWriter {
 func (w *writer) x() *Exchange { return (*Exchange)(w) }
 
 // Unwrap is for [http.ResponseController], which finds deadlines there.
-func (w *writer) Unwrap() http.ResponseWriter { return w.w }
+func (w *writer) Unwrap() http.ResponseWriter {
+	if w.response == nil {
+		return nil
+	}
+	return w.response.w
+}
 
 func (w *writer) Header() http.Header {
-	if w.state == closed {
+	if w.response == nil {
 		return http.Header{}
 	}
-	return w.w.Header()
+	return w.response.w.Header()
 }
 
 func (w *writer) WriteHeader(status int) {
+	h := w.response
 	switch {
-	case w.state == closed:
+	case h == nil:
 		return
-	case w.state != open:
-		w.w.WriteHeader(status) // superfluous, or after a hijack: the server says so
+	case h.state != open:
+		h.w.WriteHeader(status) // superfluous, or after a hijack: the server says so
 		return
-	case w.x().written():
+	case h.status != 0:
 		return
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
-		w.w.WriteHeader(status) // informational: it leaves at once
+		h.w.WriteHeader(status) // informational: it leaves at once
 		return
 	case status < 100 || status > 999:
 		panic(fmt.Sprintf("creche: invalid WriteHeader code %v", status)) // as net/http does
 	}
-	header := w.w.Header()
-	w.x().hold().begin(status, header)
+	header := h.w.Header()
+	h.begin(status, header)
 	if len(header["Trailer"]) > 0 || status == http.StatusSwitchingProtocols {
 		w.x().commit()
 	}
@@ -92,9 +98,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	if ok, err := w.room(len(p)); err != nil {
 		return 0, err
 	} else if !ok {
-		return w.w.Write(p)
+		return w.response.w.Write(p)
 	}
-	w.held.body = append(w.held.body, p...)
+	w.response.body = append(w.response.body, p...)
 	return len(p), nil
 }
 
@@ -102,28 +108,28 @@ func (w *writer) WriteString(s string) (int, error) {
 	if ok, err := w.room(len(s)); err != nil {
 		return 0, err
 	} else if !ok {
-		return io.WriteString(w.w, s)
+		return io.WriteString(w.response.w, s)
 	}
-	w.held.body = append(w.held.body, s...)
+	w.response.body = append(w.response.body, s...)
 	return len(s), nil
 }
 
 // room readies w for n more bytes. It returns true if they are to be held and
 // false if they are to be written on, with all that was held before them.
 func (w *writer) room(n int) (bool, error) {
-	switch w.state {
+	h := w.response
+	switch w.x().state() {
 	case closed:
 		return false, errEnded
 	case hijacked, committed:
 		return false, nil
 	}
-	if !w.x().written() {
+	if h.status == 0 {
 		w.WriteHeader(http.StatusOK)
-		if w.state == committed {
+		if h.state == committed {
 			return false, nil
 		}
 	}
-	h := w.held
 	switch {
 	case n == 0:
 		return true, nil
@@ -131,7 +137,7 @@ func (w *writer) room(n int) (bool, error) {
 		return false, http.ErrBodyNotAllowed
 	}
 	size := int64(len(h.body) + n)
-	if h.length >= 0 && size > h.length || size > int64(w.app.hold) {
+	if h.length >= 0 && size > h.length || size > int64(w.x().App().hold) {
 		w.x().commit() // a body longer than declared is for the server to refuse
 		return false, nil
 	}
@@ -147,7 +153,7 @@ func (w *writer) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush for [http.ResponseController].
 func (w *writer) FlushError() error {
-	switch w.state {
+	switch w.x().state() {
 	case closed:
 		return errEnded
 	case open:
@@ -156,33 +162,36 @@ func (w *writer) FlushError() error {
 		}
 		w.x().commit()
 	}
-	return http.NewResponseController(w.w).Flush()
+	return http.NewResponseController(w.response.w).Flush()
 }
 
 // Hijack hands the connection over. The exchange goes on until its handler
 // returns, and a stop waits for it.
 func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.state == closed {
+	h := w.response
+	if h == nil {
 		return nil, nil, errEnded
 	}
 	w.x().commit()
-	if w.state == hijacked {
+	if h.state == hijacked {
 		return nil, nil, http.ErrHijacked
 	}
 	// Counted before the server stops counting it, so that a stop cannot
 	// overlook it in between.
 	if w.x().outermost() {
-		w.app.life.hijacked.enter()
+		w.x().App().life.hijacked.enter()
 	}
-	conn, rw, err := http.NewResponseController(w.w).Hijack()
+	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
 		if w.x().outermost() {
-			w.app.life.hijacked.leave()
+			w.x().App().life.hijacked.leave()
 		}
 		return nil, nil, err
 	}
-	w.state = hijacked
+	// Not the pooled one, whose buffer a connection may do without for days.
+	taken := &response{w: h.w, state: hijacked}
 	w.x().release()
+	w.response = taken
 	return conn, rw, nil
 }
 
@@ -191,22 +200,22 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // reads from src: that may be a body whose client waits to be told to send it.
 func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	switch {
-	case w.state == closed:
+	case w.response == nil:
 		return 0, errEnded
-	case w.state == open && w.x().written():
+	case w.x().state() == open && w.x().written():
 		w.x().commit()
-	case w.state == open:
-		w.state = committed
+	case w.x().state() == open:
+		w.response.state = committed
 	}
-	return io.Copy(w.w, src)
+	return io.Copy(w.response.w, src)
 }
 
 // Push is HTTP/2's server push. What has it may be under writers that do not.
 func (w http2Writer) Push(target string, opts *http.PushOptions) error {
-	if w.state == closed {
+	if w.response == nil {
 		return http.ErrNotSupported
 	}
-	for under := w.w; ; {
+	for under := w.response.w; ; {
 		switch v := under.(type) {
 		case http.Pusher:
 			return v.Push(target, opts)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"testing/synctest"
 	"time"
 )
 
@@ -229,25 +230,40 @@ var shapes = []shape{
 			}
 		}
 	}},
-	{name: "a small upload that nobody reads", upload: "unread", handler: writing("thanks"), http1: true}, // HTTP/2 resets it when it will
-	{name: "a large upload that nobody reads", upload: repeat(300_000), handler: writing("thanks"), http1: true},
-	{name: "an upload of which a part is read", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+	{name: "a small upload that nobody reads", upload: "unread", handler: arrived(writing("thanks"))},
+	{name: "a large upload that nobody reads", upload: repeat(300_000), handler: arrived(writing("thanks"))},
+	{name: "an upload that nobody reads, and a large answer", upload: repeat(3000), handler: arrived(writing(repeat(5000)))},
+	{name: "an upload that nobody reads, and no answer", upload: repeat(3000), handler: arrived(writing())},
+	{name: "an upload of which a part is read", upload: repeat(3000), handler: arrived(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.ReadFull(r.Body, make([]byte, 10))
 		fmt.Fprint(w, n, err)
-	}},
+	})},
 	{name: "an upload that is read after the answer began", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
 		writing("begun ")(w, r)
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n, err)
 	}},
-	{name: "an upload over a limit", upload: repeat(3000), handler: func(w http.ResponseWriter, r *http.Request) {
+	{name: "an upload over a limit", upload: repeat(3000), handler: arrived(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 100))
 		w.Header().Set("Connection", "close") // which MaxBytesReader sees to only with the server's own writer
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
-	}, http1: true},
-	{name: "an upload that waits to be asked for", upload: repeat(3000), header: "Expect: 100-continue\r\n", handler: sendsBack, http1: true},
-	{name: "an upload that is refused before it is sent", upload: repeat(3000), header: "Expect: 100-continue\r\n",
-		handler: withHeader("Connection", "close", withStatus(http.StatusForbidden, writing("no"))), http1: true},
+	})},
+	{name: "an upload that waits to be asked for", upload: repeat(3000), header: expects, handler: sendsBack},
+	{name: "an upload that waits to be asked for, after early hints", upload: repeat(3000), header: expects,
+		handler: withHeader("Link", "</a.css>; rel=preload", withStatus(http.StatusEarlyHints, sendsBack)), http1: true}, // over HTTP/2 it is not asked for any more
+	{name: "an upload that waits to be asked for, of which a part is read", upload: repeat(3000), header: expects, handler: func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.ReadFull(r.Body, make([]byte, 10))
+		arrived(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, n, err) })(w, r)
+	}},
+	{name: "an upload that is asked for twice", upload: repeat(3000), header: expects, handler: withStatus(http.StatusContinue, sendsBack)},
+	{name: "an upload that is refused before it is sent", upload: repeat(3000), header: expects,
+		handler: withHeader("Connection", "close", withStatus(http.StatusForbidden, writing("no")))},
+	{name: "an upload that is refused before it is sent, by a large answer", upload: repeat(3000), header: expects,
+		handler: withHeader("Connection", "close", withStatus(http.StatusForbidden, writing(repeat(5000))))},
+	{name: "an upload that is refused before it is sent, by a flushed answer", upload: repeat(3000), header: expects,
+		handler: withHeader("Connection", "close", withStatus(http.StatusForbidden, flushing))},
+	{name: "an upload that is no more wanted when it is waited for", upload: repeat(3000), header: expects,
+		handler: withHeader("Connection", "close", writing())},
 	{name: "a form", upload: "a=1&b=2", header: "Content-Type: application/x-www-form-urlencoded\r\n", handler: func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.FormValue("a"), r.FormValue("b"), r.ParseForm())
 	}},
@@ -279,6 +295,19 @@ func sendsBack(w http.ResponseWriter, r *http.Request) {
 	_, err := io.Copy(w, r.Body)
 	if err != nil {
 		panic(err)
+	}
+}
+
+// expects is the header of a client that sends its body when it is told to.
+const expects = "Expect: 100-continue\r\n"
+
+// arrived calls next when all of the upload is there, as far as it comes
+// unasked: what HTTP/2 does about one that is still on its way depends on how
+// far that is.
+func arrived(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		synctest.Wait()
+		next(w, r)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/nursery/nurserytest"
@@ -121,6 +122,8 @@ func http2Wire(t *testing.T, srv *nurserytest.Server, method string, s shape) st
 	transport := &http.Transport{
 		Protocols:          protocols,
 		DisableCompression: true,
+		// Longer than any case takes: the upload waits until it is asked for.
+		ExpectContinueTimeout: time.Hour,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			conn, err := srv.Dial(ctx)
 			return &recorded{Conn: conn, log: &log}, err

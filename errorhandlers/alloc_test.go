@@ -5,12 +5,22 @@ package errorhandlers_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/creche-go/creche/errorhandlers"
 )
 
 const underRace = false
+
+// sentinelRules returns count rules for as many sentinels.
+func sentinelRules(count int) []rule {
+	rules := make([]rule, count)
+	for i := range rules {
+		rules[i] = errorhandlers.OnIs(errors.New("sentinel "+strconv.Itoa(i)), say("sentinel"))
+	}
+	return rules
+}
 
 func TestAllocsOfASearch(t *testing.T) { // E8
 	leaf := error(&soldOut{})

@@ -89,7 +89,7 @@ func (s Search) carried(err error) int {
 // passed tells what would answer a leaf, and why it does not.
 func (w *walk) passed(t tree, r ranking, i int) Passed {
 	p := Passed{Leaf: t.head(i), Reason: reasonUnanswered}
-	if !t.segments[i].done && w.leaf(t, i, len(t.segments), origin{}, func(a Answer) error {
+	if !t.segments[i].done && w.leaf(t, i, len(t.segments), &origin{}, func(a Answer) error {
 		p.Would = a
 		return nil
 	}) {

@@ -183,3 +183,42 @@ func TestErrorsThatGoVeryDeep(t *testing.T) { // E8
 		})
 	}
 }
+
+// circle wraps itself.
+type circle struct{}
+
+func (*circle) Error() string   { return "circle" }
+func (c *circle) Unwrap() error { return c }
+
+// A rule's handler may fail with anything, too. E4, E8
+func TestARuleThatFailsWithARing(t *testing.T) {
+	ring := new(circle)
+	for name, tt := range map[string]struct {
+		err  error
+		want bool // it declines
+	}{
+		"a ring":                        {ring, false},
+		"a ring beside a decline":       {errors.Join(ring, errorhandlers.ErrDecline), true},
+		"a decline that is wrapped":     {fmt.Errorf("x: %w", errorhandlers.ErrDecline), true},
+		"an error that is uncomparable": {figures{1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &frame{Set: compile(t, errorhandlers.OnIs(errSentinel, fail(tt.err)))}
+			var s errorhandlers.Search
+			fault := s.Each(errSentinel, f, func(a errorhandlers.Answer) error {
+				if a.Rule == nil {
+					return nil
+				}
+				return tt.err
+			})
+			if got := fault == nil; got != tt.want {
+				t.Errorf("declined: got %v (%T), want %v", got, fault, tt.want)
+			}
+		})
+	}
+}
+
+// figures cannot be compared.
+type figures []int
+
+func (figures) Error() string { return "figures" }

@@ -55,7 +55,7 @@ const (
 )
 
 // ranked is several for the orders that have to know all leaves first.
-func (w *walk) ranked(t tree, from origin, try func(Answer) error) bool {
+func (w *walk) ranked(t tree, from *origin, try func(Answer) error) bool {
 	r := w.rank(t)
 	for _, i := range r.order {
 		if r.keeps(i) {
@@ -131,7 +131,7 @@ func (w *walk) severity(t tree, i, reached int) int {
 func (w *walk) severityOfTranslated(result error) int {
 	rank := unanswered
 	again := walk{query: query{search: w.search, translated: true}, rules: w.rules}
-	again.leaves(result, origin{}, func(a Answer) error {
+	again.leaves(result, &origin{}, func(a Answer) error {
 		status := a.Status
 		if a.Rule != nil {
 			status = statusOf(a.Err, w.search.Status)

@@ -3,6 +3,7 @@ package errorhandlers
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // Search is the way in which one kind of caller (a router's adapter, say)
@@ -52,7 +53,7 @@ func (s Search) Each(err error, rules *Frame, try func(Answer) error) error {
 		return nil
 	}
 	w := walk{query: query{search: s}, rules: rules}
-	if !w.group(err, try) && !w.leaves(err, origin{}, try) {
+	if !w.group(err, try) && !w.leaves(err, &origin{}, try) {
 		w.lastResorts(err, try)
 	}
 	if len(w.faults) < 2 {
@@ -98,16 +99,28 @@ const (
 	failed
 )
 
-func (w *walk) attempt(a *Answer, try func(Answer) error) verdict {
-	switch err := try(*a); {
-	case err == nil:
+func (w *walk) attempt(a Answer, try func(Answer) error) verdict {
+	return w.judge(try(a), a.Rule, a.Err)
+}
+
+// judge says what became of the attempt to answer handed with rule.
+func (w *walk) judge(result error, rule *Rule, handed error) verdict {
+	switch {
+	case result == nil:
 		return answered
-	case errors.Is(err, ErrDecline):
+	case declines(result):
 		return declined
 	default:
-		w.faults = append(w.faults, &RuleError{Rule: a.Rule, Err: a.Err, Cause: err})
+		w.faults = append(w.faults, &RuleError{Rule: rule, Err: handed, Cause: result})
 		return failed
 	}
+}
+
+// declines is errors.Is(result, ErrDecline) for errors that may hold themselves.
+func declines(result error) bool {
+	return result == ErrDecline || slices.ContainsFunc(grow(tree{}, result, -1, false).links, func(link error) bool {
+		return link == ErrDecline || saysItIs(link, ErrDecline)
+	})
 }
 
 // group asks the rules for the group, if err is one.
@@ -122,7 +135,7 @@ func (w *walk) group(err error, try func(Answer) error) bool {
 		}
 		asked = true
 		a := Answer{Rule: frame.Set.group, Err: err, scope: everything, found: found{byGroup, int32(level)}}
-		if v := w.attempt(&a, try); v != declined {
+		if v := w.attempt(a, try); v != declined {
 			return v == answered
 		}
 	}
@@ -133,20 +146,22 @@ func (w *walk) group(err error, try func(Answer) error) bool {
 // may have had more than it holds.
 func isGroup(err error) bool {
 	var room [8]error
-	_, kids := follow(room[:0], err, false)
+	var kids branch
+	follow(room[:0], err, false, &kids)
 	return kids.several
 }
 
 // leaves tries the leaves of err, one after the other. From is set if err was
 // translated.
-func (w *walk) leaves(err error, from origin, try func(Answer) error) bool {
+func (w *walk) leaves(err error, from *origin, try func(Answer) error) bool {
 	var room [8]error
-	links, kids := follow(room[:0], err, false)
+	var kids branch
+	links := follow(room[:0], err, false, &kids)
 	if kids.several {
 		return w.several(err, from, try)
 	}
 	if from.leaf == nil {
-		from = origin{leaf: err, scope: scope{end: 1}}
+		from = &origin{leaf: err, scope: scope{end: 1}}
 	}
 	for skip := 0; ; skip++ {
 		w.skip = skip
@@ -160,7 +175,7 @@ func (w *walk) leaves(err error, from origin, try func(Answer) error) bool {
 }
 
 // several is leaves for a multi-error.
-func (w *walk) several(err error, from origin, try func(Answer) error) bool {
+func (w *walk) several(err error, from *origin, try func(Answer) error) bool {
 	var links [32]error
 	var segments [8]segment
 	bySpawn := w.search.Order == BySpawn
@@ -212,7 +227,7 @@ func (w *walk) choose(t tree, i int) {
 }
 
 // leaf tries what may answer one leaf of a multi-error.
-func (w *walk) leaf(t tree, i, reached int, from origin, try func(Answer) error) bool {
+func (w *walk) leaf(t tree, i, reached int, from *origin, try func(Answer) error) bool {
 	for {
 		j := t.segments[i].best
 		if j < 0 {
@@ -220,7 +235,7 @@ func (w *walk) leaf(t tree, i, reached int, from origin, try func(Answer) error)
 		}
 		o := from
 		if o.leaf == nil {
-			o = origin{leaf: t.head(i), scope: t.scope(j, w.search.Order == BySpawn)}
+			o = &origin{leaf: t.head(i), scope: t.scope(j, w.search.Order == BySpawn)}
 		}
 		switch w.answer(&t.segments[j].found, o, try) {
 		case answered:
@@ -247,20 +262,20 @@ func (w *walk) passBy(t tree, j, reached int) {
 
 // answer hands a match to try or, if it is a translation, what may answer the
 // result.
-func (w *walk) answer(m *match, from origin, try func(Answer) error) verdict {
+func (w *walk) answer(m *match, from *origin, try func(Answer) error) verdict {
 	if m.rule == nil || !m.rule.translates {
-		return w.attempt(&Answer{
+		// Written where it is handed over, for it is too large to be copied twice.
+		return w.judge(try(Answer{
 			Rule: m.rule, Err: m.err, Leaf: from.leaf, Status: m.status,
 			scope: from.scope, found: found{m.precision, int32(m.frame)}, via: from.via,
-		}, try)
+		}), m.rule, m.err)
 	}
 	result := w.translate(m)
 	if result == nil {
 		return declined
 	}
-	from.via = m.rule
 	again := walk{query: query{search: w.search, translated: true}, rules: w.rules}
-	ok := again.leaves(result, from, try)
+	ok := again.leaves(result, &origin{leaf: from.leaf, scope: from.scope, via: m.rule}, try)
 	w.faults = append(w.faults, again.faults...)
 	if ok {
 		return answered
@@ -280,7 +295,7 @@ func (w *walk) lastResorts(err error, try func(Answer) error) {
 				continue
 			}
 			a := Answer{Rule: rule, Err: err, scope: everything, found: found{byLastResort, int32(level)}}
-			switch w.attempt(&a, try) {
+			switch w.attempt(a, try) {
 			case answered:
 				return
 			case failed:
@@ -295,5 +310,5 @@ func (w *walk) lastResorts(err error, try func(Answer) error) {
 // plain tries the plain 500.
 func (w *walk) plain(err error, try func(Answer) error) {
 	a := Answer{Err: err, Status: http.StatusInternalServerError, found: found{how: byNothing}}
-	w.attempt(&a, try)
+	w.attempt(a, try)
 }

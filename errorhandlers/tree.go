@@ -46,7 +46,8 @@ func (t tree) head(i int) error { return t.links[t.segments[i].from] }
 // is that of failing or, if bySpawn, that of starting.
 func grow(t tree, err error, parent int, bySpawn bool) tree {
 	from := len(t.links)
-	links, kids := follow(t.links, err, bySpawn)
+	var kids branch
+	links := follow(t.links, err, bySpawn, &kids)
 	if len(links) == from || kids.several && t.returns(links[len(links)-1], parent) {
 		return t
 	}
@@ -87,20 +88,20 @@ func samePointer(a, b error) bool {
 }
 
 // follow adds err, and what it wraps as long as that is one error, to links.
-// It returns the several errors that the last one wraps, if it does. An Unwrap
-// that panics, as a typed nil's does, wraps nothing. What is a leaf must be
-// agreed upon with nursery.Leaves.
-func follow(links []error, err error, bySpawn bool) (chain []error, kids branch) {
+// It sets kids to the several errors that the last one wraps, if it does. An
+// Unwrap that panics, as a typed nil's does, wraps nothing. What is a leaf must
+// be agreed upon with nursery.Leaves.
+func follow(links []error, err error, bySpawn bool, kids *branch) (chain []error) {
 	if len(links) < maxLinks && isBare(err) {
-		return append(links, err), branch{}
+		return append(links, err)
 	}
 	chain = links
-	var mark error // a link to look out for: for the ends of long chains that never end
 	defer func() {
 		if recover() != nil {
-			kids = branch{}
+			*kids = branch{}
 		}
 	}()
+	var mark error  // a link to look out for: for the ends of long chains that never end
 	sealed := false // in a panic, which is one thing whatever its value wraps
 	for n := 1; err != nil && len(chain) < maxLinks; n++ {
 		chain = append(chain, err)
@@ -109,20 +110,24 @@ func follow(links []error, err error, bySpawn bool) (chain []error, kids branch)
 		}
 		if n >= longChain {
 			if samePointer(err, mark) {
-				return chain, branch{}
+				return chain
 			}
 			if n&(n-1) == 0 {
 				mark = err
 			}
 		}
-		if err, kids = beneath(err, bySpawn); kids.several {
+		if u, ok := err.(interface{ Unwrap() error }); ok {
+			err = u.Unwrap()
+			continue
+		}
+		if err = beneath(err, bySpawn, kids); kids.several {
 			if sealed {
-				kids = branch{}
+				*kids = branch{}
 			}
 			break
 		}
 	}
-	return chain, kids
+	return chain
 }
 
 // isBare reports whether err can wrap nothing. That spares most leaves the
@@ -135,25 +140,24 @@ func isBare(err error) bool {
 	return true
 }
 
-// beneath returns what err wraps: one error, or several, or nothing.
-func beneath(err error, bySpawn bool) (next error, kids branch) {
+// beneath returns what an err without an Unwrap for one error wraps: one all the
+// same, or several, which it sets kids to, or nothing.
+func beneath(err error, bySpawn bool, kids *branch) (next error) {
 	switch u := err.(type) {
 	case *nursery.MultiError:
-		if bySpawn {
-			return nil, branch{several: true, failures: u.BySpawn()}
+		kids.several = true
+		if kids.failures = u.Failures; bySpawn {
+			kids.failures = u.BySpawn()
 		}
-		return nil, branch{several: true, failures: u.Failures}
-	case interface{ Unwrap() error }:
-		return u.Unwrap(), branch{}
 	case interface{ Unwrap() []error }:
 		errs := u.Unwrap()
 		next, several := only(errs)
 		if several {
-			return nil, branch{several: true, errs: errs}
+			kids.several, kids.errs = true, errs
 		}
-		return next, branch{}
+		return next
 	}
-	return nil, branch{}
+	return nil
 }
 
 // branch is what an error wraps that wraps several, in either of the slices. A

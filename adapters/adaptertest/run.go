@@ -94,7 +94,7 @@ var protocols = []struct {
 func cases() []check {
 	return slices.Concat(
 		joining(), failing(), matching(), rulehandlers(), scoped(), nesting(), answers(), refusals(), foreign(),
-		wire(), committing(), leaving(), ending(), timeouts(), bodies(), background(), adopting(), crowd(), costs(),
+		wire(), receiving(), committing(), leaving(), ending(), timeouts(), bodies(), hostile(), background(), adopting(), crowd(), costs(),
 	)
 }
 

@@ -15,6 +15,11 @@ type shape struct {
 	write func(w http.ResponseWriter, r *http.Request)
 }
 
+func (s shape) handle(w http.ResponseWriter, r *http.Request, _ Params) error {
+	s.write(w, r)
+	return nil
+}
+
 // shapes has those that do not fail.
 var shapes = []shape{
 	{"does nothing", func(http.ResponseWriter, *http.Request) {}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -34,20 +35,22 @@ func sameBytes(t *trial, method string) {
 	if t.protocol == 1 {
 		shapes = slices.Concat(shapes, shapesOfHTTP1)
 	}
+	sameAsBare(t, shapes, method, func(s *site, path string) string { return s.bytesOf(method, path) })
+}
+
+// sameAsBare compares what ask gets from the adapter's router and from the
+// router alone, by shape.
+func sameAsBare(t *trial, shapes []shape, method string, ask func(s *site, path string) string) {
 	var routes []Route
 	for i, shape := range shapes {
-		routes = append(routes, Route{method, fmt.Sprintf("/shape/%d", i), func(w http.ResponseWriter, r *http.Request, _ Params) error {
-			shape.write(w, r)
-			return nil
-		}})
+		routes = append(routes, Route{method, fmt.Sprintf("/shape/%d", i), shape.handle})
 	}
 	ours := t.serve(creche.Options{}, Group{Routes: routes})
 	ours.loud = true // as the router alone is, about some of the shapes
 	bare := t.serveBare(routes)
 	for i, shape := range shapes {
 		path := fmt.Sprintf("/shape/%d", i)
-		got, want := ours.bytesOf(method, path), bare.bytesOf(method, path)
-		if got != want {
+		if got, want := ask(ours, path), ask(bare, path); got != want {
 			t.Errorf("a handler that %s, %s:\n got %q\nwant %q", shape.does, method, brief(got), brief(want))
 		}
 	}
@@ -62,12 +65,23 @@ func brief(text string) string {
 	return text
 }
 
-// bytesOf returns all that a client gets for a request, but the date.
-func (s *site) bytesOf(method, path string) string {
+// bytesOf returns all that a client gets for a request, but the date. Header has
+// names and values in turn.
+func (s *site) bytesOf(method, path string, header ...string) string {
+	return s.bytesOfUpload(method, path, "", header...)
+}
+
+// bytesOfUpload is bytesOf for a request with a body, if it is not "". With an
+// Expect header that is sent when the server asks for it.
+func (s *site) bytesOfUpload(method, path, body string, header ...string) string {
 	if s.protocol == 1 {
-		return s.bytesOf1(method, path)
+		return s.bytesOf1(method, path, body, header)
 	}
-	r := s.start(method, path, nil).wait()
+	var upload io.Reader
+	if body != "" {
+		upload = strings.NewReader(body)
+	}
+	r := s.start(method, path, upload, header...).wait()
 	var b strings.Builder
 	_, _ = fmt.Fprintf(&b, "%d\r\n", r.status)
 	_ = r.header.Write(&b) // sorted
@@ -80,7 +94,7 @@ func (s *site) bytesOf(method, path string) string {
 
 // bytesOf1 reads from the connection until the response is complete, and then
 // whatever else is there if the server closes it.
-func (s *site) bytesOf1(method, path string) string {
+func (s *site) bytesOf1(method, path, body string, header []string) string {
 	conn, err := s.server.Dial(context.Background())
 	if err != nil {
 		s.Fatal(err)
@@ -89,9 +103,11 @@ func (s *site) bytesOf1(method, path string) string {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		s.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: creche.test\r\n\r\n", method, path); err != nil {
-		s.Fatal(err)
+	head, later := lines(method, path, body, header), slices.Contains(header, "100-continue")
+	if !later {
+		head += body
 	}
+	s.write(conn, head)
 	var all bytes.Buffer
 	from := bufio.NewReader(io.TeeReader(conn, &all))
 	req := &http.Request{Method: method}
@@ -101,6 +117,9 @@ func (s *site) bytesOf1(method, path string) string {
 			return date.ReplaceAllString(all.String(), "") + err.Error()
 		}
 		status = resp.StatusCode
+		if later && status == http.StatusContinue {
+			s.write(conn, body)
+		}
 		_, err = io.Copy(io.Discard, resp.Body)
 		if err != nil || resp.Close {
 			_, _ = io.Copy(io.Discard, from)
@@ -108,4 +127,26 @@ func (s *site) bytesOf1(method, path string) string {
 		_ = resp.Body.Close()
 	}
 	return date.ReplaceAllString(all.String(), "")
+}
+
+// lines returns the head of a request.
+func lines(method, path, body string, header []string) string {
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: creche.test\r\n", method, path)
+	for i := 0; i < len(header); i += 2 {
+		_, _ = fmt.Fprintf(&b, "%s: %s\r\n", header[i], header[i+1])
+	}
+	if body != "" {
+		_, _ = fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+	}
+	return b.String() + "\r\n"
+}
+
+// write sends text beside what the client reads: a server may answer before it
+// has read all, or close.
+func (s *site) write(conn net.Conn, text string) {
+	s.clients.Go(func(context.Context) error {
+		_, _ = io.WriteString(conn, text)
+		return nil
+	})
 }
