@@ -53,7 +53,7 @@ func run(out io.Writer, row string, rounds int, long time.Duration, clients int)
 		return fmt.Errorf("no router matches %q", row)
 	}
 	fmt.Fprintf(out, "Requests by second of CPU time, clients included, over loopback with %d clients, of %d rounds the median; GOMAXPROCS=%d, %s %s/%s. "+
-		"Set out for: 97 %% of the bare router's, 100 %% of errgroup's, one allocation more of 450 bytes at most, on echo two.\n\n",
+		"Set out for: 97 %% of the bare router's, 100 %% of errgroup's, one allocation more of 450 bytes at most, on echo two (and one of echo v4 itself for any middleware).\n\n",
 		clients, rounds, runtime.GOMAXPROCS(0), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintln(out, "| router | bare | creche | of bare | creche, two tasks | errgroup by hand | of errgroup | bare, called directly | creche, called directly | met? |")
 	fmt.Fprintln(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
