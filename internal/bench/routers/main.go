@@ -1,7 +1,8 @@
 // Command routers measures requests over loopback beside the bare router, and
-// prints for each router what a request costs: with the router alone, with
-// creche in it, with two tasks in a nursery, and with two in an errgroup written
-// by hand into the bare router's handler.
+// prints for each router what a request costs: with the router alone, behind a
+// middleware that only gives each request a context of its own, with creche in it,
+// with two tasks in a nursery, and with two in an errgroup written by hand into
+// the bare router's handler.
 //
 // Servers and clients share the process, CPU time is what is measured, and the
 // variants of a router take turns, so that whatever else the machine does falls
@@ -55,8 +56,8 @@ func run(out io.Writer, row string, rounds int, long time.Duration, clients int)
 	fmt.Fprintf(out, "Requests by second of CPU time, clients included, over loopback with %d clients, of %d rounds the median; GOMAXPROCS=%d, %s %s/%s. "+
 		"Set out for: 97 %% of the bare router's, 100 %% of errgroup's, one allocation more of 450 bytes at most, on echo two (and one of echo v4 itself for any middleware).\n\n",
 		clients, rounds, runtime.GOMAXPROCS(0), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintln(out, "| router | bare | creche | of bare | creche, two tasks | errgroup by hand | of errgroup | bare, called directly | creche, called directly | met? |")
-	fmt.Fprintln(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
+	fmt.Fprintln(out, "| router | bare | creche | of bare | context.WithCancelCause, of bare | creche, two tasks | errgroup by hand | of errgroup | bare, called directly | creche, called directly | met? |")
+	fmt.Fprintln(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
 	for _, r := range chosen {
 		cells, err := measure(r, rounds, long, clients)
 		if err != nil {
@@ -64,8 +65,8 @@ func run(out io.Writer, row string, rounds int, long time.Duration, clients int)
 		}
 		ofBare, ofHand := ratio(cells[creched], cells[bare]), ratio(cells[tasks], cells[byHand])
 		plain, ours := direct(r.variants[bare]()), direct(r.variants[creched]())
-		fmt.Fprintf(out, "| %s | %.0f | %.0f | %.1f %% | %.0f | %.0f | %.1f %% | %s | %s | %s |\n", r.name,
-			median(cells[bare]), median(cells[creched]), 100*ofBare,
+		fmt.Fprintf(out, "| %s | %.0f | %.0f | %.1f %% | %.1f %% | %.0f | %.0f | %.1f %% | %s | %s | %s |\n", r.name,
+			median(cells[bare]), median(cells[creched]), 100*ofBare, 100*ratio(cells[scoped], cells[bare]),
 			median(cells[tasks]), median(cells[byHand]), 100*ofHand,
 			plain, ours, r.missed(ofBare, ofHand, plain, ours))
 	}

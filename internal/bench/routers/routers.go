@@ -21,6 +21,7 @@ import (
 // The variants of a router, in the order in which they are measured.
 const (
 	bare    = iota // the router alone
+	scoped         // the router alone, behind a middleware that gives requests a context which it cancels
 	creched        // with creche
 	tasks          // with creche, and two tasks
 	byHand         // the router alone, with two goroutines in an errgroup
@@ -36,7 +37,7 @@ type router struct {
 // A work answers a request for an item by its id.
 type work func(ctx context.Context, w http.ResponseWriter, id string) error
 
-var works = [variants]work{bare: say, creched: say, tasks: inNursery, byHand: inErrgroup}
+var works = [variants]work{bare: say, scoped: say, creched: say, tasks: inNursery, byHand: inErrgroup}
 
 func say(_ context.Context, w http.ResponseWriter, id string) error {
 	_, err := fmt.Fprintf(w, "item %s", id)
@@ -85,10 +86,23 @@ func of(name string, build func(app *creche.App, do work) http.Handler) router {
 			if i == creched || i == tasks {
 				return build(creche.New(creche.Options{}), do)
 			}
+			if i == scoped {
+				return cancelling(build(nil, do))
+			}
 			return build(nil, do)
 		}
 	}
 	return r
+}
+
+// cancelling is the least that gives each request a scope: a context that ends
+// with it, and for that a copy of the request.
+func cancelling(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 func serveMux(app *creche.App, do work) http.Handler {
