@@ -1,6 +1,7 @@
 package creche_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -178,4 +179,31 @@ func (r *received) frames() string {
 		all = all[header+size:]
 	}
 	return b.String()
+}
+
+// A client that waits to be asked for its body is asked, also by a handler that
+// has written before it reads. (The plain router does not ask any more, and
+// both would wait.)
+//
+// R2
+func TestABodyIsAskedForAfterAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "got ")
+			body, err := io.ReadAll(r.Body)
+			fmt.Fprint(w, string(body), err)
+		})
+		c := s.dial(t, "POST / HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+		answers := bufio.NewReader(c)
+		if line, err := answers.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+			t.Errorf("got %q (%v), want to be asked for the body", line, err)
+		}
+		_, _ = io.WriteString(c, "tea")
+		rest, err := io.ReadAll(answers)
+		if err != nil || !strings.HasPrefix(string(rest), "\r\nHTTP/1.1 200 OK\r\n") || !strings.HasSuffix(string(rest), "\r\n\r\ngot tea<nil>") {
+			t.Errorf("got %q (%v), want got tea", rest, err)
+		}
+		s.leave()
+		wantErr(t, s.end(), nil)
+	})
 }
