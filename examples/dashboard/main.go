@@ -5,59 +5,75 @@ package main
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"flag"
-	"fmt"
-	"math/rand/v2"
+	"log"
 	"net/http"
-	"os"
+	"sync"
 	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/adapters/httpcreche"
+	"github.com/creche-go/creche/examples/internal/sensors"
 	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/websocket"
 )
+
+//go:embed index.html
+var page embed.FS
+
+// board is the newest reading of each name, and who watches.
+type board struct {
+	watchers websocket.Rooms // of which there is one, without a name
+	mu       sync.Mutex      // held while a reading is stored and sent, so that both go in the same order
+	newest   map[string]websocket.Message
+}
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
 	flag.Parse()
-
 	app, handler := newServer()
 	if err := app.ListenAndServe(context.Background(), *addr, handler); err != nil {
-		fmt.Fprintln(os.Stderr, "dashboard:", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 }
 
-// newServer returns all of the program but the listener. Its tests bring their own.
 func newServer() (*creche.App, http.Handler) {
-	app, b := creche.New(creche.Options{}), newBoard()
-	app.Service("sensors", creche.Daemon(sensors(b)))
-
-	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", creche.Handler(page))
+	app, b, mux := creche.New(creche.Options{}), &board{newest: make(map[string]websocket.Message)}, http.NewServeMux()
+	app.Service("sensors", creche.Daemon(nursery.Every(time.Second/10, sensors.Read(b.set))))
+	mux.Handle("GET /", http.FileServerFS(page))
 	mux.Handle("GET /live", creche.Handler(b.live))
 	return app, httpcreche.Wrap(mux, app)
 }
 
-// sensors makes up fifty readings a second.
-func sensors(b *board) func(ctx context.Context) error {
-	const sensors = 5
-	return nursery.Every(time.Second/10, func(context.Context) error {
-		for i := range sensors {
-			if err := b.set(fmt.Sprintf("sensor %d", i+1), rand.IntN(100)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// set has everybody see a value. It waits for nobody.
+func (b *board) set(name string, value int) error {
+	m, err := websocket.JSON(map[string]any{"name": name, "value": value})
+	if err != nil {
+		return err
+	}
+	m = m.Keyed(name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.newest[name] = m
+	b.watchers.To("").Broadcast(m) // which does not block: it conflates
+	return nil
 }
 
-//go:embed index.html
-var index []byte
-
-func page(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, err := w.Write(index)
-	return err
+// live is one watcher's stay: the board as it is, and from then on each change.
+// What waits for a slow browser is replaced by the next of the same key.
+func (b *board) live(w http.ResponseWriter, r *http.Request) error {
+	o := &websocket.Options{Slow: websocket.Conflate}
+	return websocket.Serve(w, r, o, func(ctx context.Context, c *websocket.Conn) (err error) {
+		b.mu.Lock()
+		for _, m := range b.newest {
+			_ = c.TrySend(m) // if it fails, c has ended
+		}
+		b.watchers.Join(c, "") // between two changes
+		b.mu.Unlock()
+		for err == nil { // watchers have nothing to say
+			_, err = c.Receive(ctx)
+		}
+		return err
+	})
 }

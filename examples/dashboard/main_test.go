@@ -16,7 +16,14 @@ import (
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/examples/internal/exampletest"
 	"github.com/creche-go/creche/nursery/nurserytest"
+	cws "github.com/creche-go/creche/websocket"
 )
+
+// reading is what is sent of a change.
+type reading struct {
+	Name  string
+	Value int
+}
 
 func TestMain(m *testing.M) { nurserytest.CheckMain(m) }
 
@@ -49,7 +56,7 @@ func next(t *testing.T, conn *websocket.Conn) (got reading) {
 // W8
 func TestWhoeverIsSlowSkipsReadingsAndEndsUpWithTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoard()
+		b := &board{newest: make(map[string]cws.Message)}
 		if err := b.set("old", -1); err != nil {
 			t.Fatal(err)
 		}
