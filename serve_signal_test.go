@@ -183,6 +183,9 @@ func childServer(t *testing.T, mode string) {
 		<-nursery.Draining(r.Context())
 		<-heard // later than the drain, if that is by Stop
 		say("draining")
+		if mode == "IgnoreSignals" {
+			<-heard // the second, which would kill whoever no longer listens
+		}
 		select {
 		case <-goOn:
 			_, _ = io.WriteString(w, "done")
