@@ -18,10 +18,9 @@ type connections struct {
 	busy  gauge // those with a request under way
 	http2 gauge // those that speak HTTP/2
 
-	late func() // is called when one speaks HTTP/2 that missed that all were told to go
+	told atomic.Bool // to go
 
 	mu     sync.Mutex
-	told   bool // to go
 	known  map[net.Conn]*connection
 	rested time.Time // when one that speaks HTTP/2 last ended its last request
 }
@@ -91,29 +90,12 @@ func (c *connections) speaks(k *connection, http2 bool) bool {
 	if k.http2.Load() || !http2 {
 		return k.http2.Load()
 	}
-	if c.greet(k) {
-		c.late()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !k.gone && k.http2.CompareAndSwap(false, true) {
+		c.http2.enter()
 	}
 	return true
-}
-
-// greet notes that k speaks HTTP/2, and reports whether that is news and comes
-// late.
-func (c *connections) greet(k *connection) (late bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k.gone || !k.http2.CompareAndSwap(false, true) {
-		return false
-	}
-	c.http2.enter()
-	return c.told
-}
-
-// part notes that all are told to go, from now on those that are new, too.
-func (c *connections) part() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.told = true
 }
 
 // heard notes that the first request of k has been heard, or never will be.
@@ -175,6 +157,11 @@ func (l *life) count(h http.Handler) http.Handler {
 		if k, ok := r.Context().Value(connectionKey).(*connection); ok {
 			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
+		}
+		if r.ProtoMajor == 2 && l.conns.told.Load() {
+			// Those who were not yet ready for it when all were told to go are told
+			// by this, which net/http makes a GOAWAY of.
+			w.Header().Set("Connection", "close")
 		}
 		h.ServeHTTP(w, r)
 	})

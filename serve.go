@@ -217,7 +217,6 @@ func (s *server) open(h http.Handler) {
 	s.http.Handler = a.life.count(h)
 	s.http.BaseContext = s.baseContext(requests, s.http.BaseContext)
 	conns := &a.life.conns
-	conns.late = s.closeIdle
 	meet, follow := conns.meet, conns.follow
 	if first := s.http.ConnContext; first != nil {
 		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, c), c) }

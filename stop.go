@@ -119,9 +119,9 @@ func (s *server) stopAccepting(due *deadlines) {
 // is not left to it: its context has ended.
 //
 // It also tells the clients that speak HTTP/2 to go, but only those whose
-// connection is ready for it; the others are told as soon as it is.
+// connection is ready for it; the others are told with their first answer.
 func (s *server) closeIdle() {
-	s.app.life.conns.part()
+	s.app.life.conns.told.Store(true)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	_ = s.http.Shutdown(ended) // it has not waited

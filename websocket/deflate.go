@@ -31,7 +31,7 @@ const sharedFrom = 128
 
 // made returns a message of the application's, which may be sent often.
 func (m Message) made() Message {
-	if len(m.frame) >= sharedFrom {
+	if len(m.Bytes()) >= sharedFrom {
 		return m.shareable()
 	}
 	return m
@@ -115,9 +115,10 @@ func deflate(m Message) []byte {
 }
 
 func (d *deflater) release() {
-	if d.out.Reset(); d.out.Cap() <= maxScratch {
-		deflaters.Put(d)
+	if d.out.Reset(); d.out.Cap() > maxScratch {
+		d.out = bytes.Buffer{}
 	}
+	deflaters.Put(d)
 }
 
 // inflater is a reader of package flate, which costs 40 KB, with its source.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"time"
 
 	coder "github.com/coder/websocket"
 
@@ -85,18 +86,17 @@ func (h *handshake) Header() http.Header         { return h.header }
 func (h *handshake) WriteHeader(status int)      { h.status = status }
 func (h *handshake) Write(p []byte) (int, error) { return len(p), nil }
 
-// Hijack sends the response to the handshake, with the headers that outer
-// middleware has set, and takes the connection.
+// Hijack takes the connection and sends the response to the handshake on it, with
+// the headers that outer middleware has set. It does not go by way of the
+// ResponseWriter, for some keep a status until there is a body: echo's Gzip, and
+// gin's own.
 func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !hijackable(h.w) { // asked first: a 101 cannot be unsaid
+	if !hijackable(h.w) {
 		h.failed = fmt.Errorf("%T is no http.Hijacker: %w", h.w, http.ErrNotSupported)
 		return nil, nil, h.failed
 	}
 	maps.Copy(h.w.Header(), h.header)
-	h.w.WriteHeader(h.status)
-	if w, ok := h.w.(interface{ WriteHeaderNow() }); ok { // gin writes it only when told to
-		w.WriteHeaderNow()
-	}
+	answer := h.answer(h.w.Header())
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
 		h.failed = err
@@ -104,8 +104,32 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	h.conn, h.early = conn, bytes.Clone(early)
+	// A peer that cannot be reached is found out by whoever reads from it.
+	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
+	_, _ = conn.Write(answer)
+	_ = conn.SetWriteDeadline(time.Time{})
 	kept := open{conn}
 	return kept, bufio.NewReadWriter(bufio.NewReader(kept), bufio.NewWriter(kept)), nil
+}
+
+// answerWithin is how long a peer may take to take the answer, which mostly fits
+// into the buffers on its way.
+const answerWithin = 5 * time.Second
+
+// notOfAnswer are the headers that an answer without a body does not have (RFC
+// 9110, section 8.6, and RFC 9112, section 6.1).
+var notOfAnswer = map[string]bool{"Content-Length": true, "Transfer-Encoding": true, "Trailer": true}
+
+// answer returns the response as it leaves.
+func (h *handshake) answer(header http.Header) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", h.status, http.StatusText(h.status))
+	if header.Get("Date") == "" {
+		fmt.Fprintf(&b, "Date: %s\r\n", time.Now().UTC().Format(http.TimeFormat))
+	}
+	_ = header.WriteSubset(&b, notOfAnswer) // into memory, which does not fail
+	b.WriteString("\r\n")
+	return b.Bytes()
 }
 
 // open is a connection that coder cannot close.

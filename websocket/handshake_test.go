@@ -235,3 +235,28 @@ func TestNewLimitOfNothing(t *testing.T) {
 	}()
 	websocket.NewLimit(0)
 }
+
+// keeping is a writer that keeps the status until there is a body, as echo's
+// Gzip has one.
+type keeping struct{ http.ResponseWriter }
+
+func (keeping) WriteHeader(int)               {}
+func (k keeping) Unwrap() http.ResponseWriter { return k.ResponseWriter }
+
+// The answer to the handshake does not wait for a body.
+//
+// W13
+func TestTheAnswerPassesAWriterThatKeepsTheStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Outer", "kept")
+			w.Header().Set("Content-Length", "7")
+			_ = websocket.Serve(keeping{w}, r, nil, echo)
+		}))
+		p := dial(t, s)
+		p.write(frame(0x80|opText, "tea"))
+		p.want(opText, "tea")
+		p.conn.Close()
+		s.Close()
+	})
+}

@@ -31,10 +31,11 @@ func (l *Limit) enter() bool {
 	if l == nil {
 		return true
 	}
-	if l.open.Add(1) <= l.max {
-		return true
+	for n := l.open.Load(); n < l.max; n = l.open.Load() {
+		if l.open.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	l.open.Add(-1)
 	return false
 }
 

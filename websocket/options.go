@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"strings"
 	"time"
@@ -97,7 +98,8 @@ type Options struct {
 	// [Abnormal] stands for a peer that vanished, or a connection that was aborted
 	// without a close frame. What caused it can be asked for with [errors.Is] and
 	// [errors.As] of e. The context of c has ended and has its values still, and
-	// [Conn.Stats] are final. A stop waits for it, as for the function; a panic is
+	// [Conn.Stats] no longer change, but for what somebody outside of the connection
+	// is just sending to it. A stop waits for it, as for the function; a panic is
 	// reported, or without Detach is one of the HTTP handler. Nil means that
 	// nothing is called.
 	OnClose func(c *Conn, e *CloseError)
@@ -171,8 +173,16 @@ func (o *Options) orDefault() (Options, error) {
 	fill(&filled.MaxPause, 5*time.Minute)
 	fill(&filled.CloseTimeout, 2*time.Second)
 	fill(&filled.LastWord, time.Second)
+	filled.ReadLimit = min(filled.ReadLimit, forEver)
+	for _, d := range []*time.Duration{&filled.Patience, &filled.PingEvery, &filled.PongWithin, &filled.MaxPause, &filled.CloseTimeout, &filled.LastWord} {
+		*d = min(*d, forEver)
+	}
 	return filled, nil
 }
+
+// forEver is more than anybody waits or sends, and few enough that sums of it do
+// not overflow.
+const forEver = math.MaxInt64 / 8
 
 func fill[T int | int64 | time.Duration | SlowPolicy](field *T, value T) {
 	if *field == 0 {

@@ -16,7 +16,7 @@ import (
 // It writes only as much as the network takes at once. Who has no room for all of
 // it, or no way to say so, gets a task of its own, which may wait. So nobody waits
 // for another, and the connection whose nursery the task is in, for its end, no
-// longer than for roundSize system calls.
+// longer than for visits × roundSize system calls.
 type round struct {
 	members []*Conn
 	write   func(context.Context) error // visit, bound once

@@ -295,17 +295,26 @@ func TestAPeerThatCannotBeWrittenToIsGone(t *testing.T) {
 	})
 }
 
-// mute is a writer whose connection fails to write once it is handed over.
+// mute is a writer whose connection fails to write once the handshake is over.
 type mute struct{ http.ResponseWriter }
 
 func (m mute) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(m.ResponseWriter).Hijack()
-	return muteConn{conn}, rw, err
+	return &muteConn{Conn: conn}, rw, err
 }
 
-type muteConn struct{ net.Conn }
+type muteConn struct {
+	net.Conn
+	answered bool
+}
 
-func (muteConn) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (c *muteConn) Write(p []byte) (int, error) {
+	if !c.answered {
+		c.answered = true
+		return c.Conn.Write(p)
+	}
+	return 0, io.ErrClosedPipe
+}
 
 // The farewell of TLS, which crypto/tls gives five seconds, must not prolong
 // the end of a peer that reads nothing.
