@@ -18,7 +18,7 @@ import (
 
 // upgrade takes the request's connection over. Until that has happened an
 // error is one to answer by HTTP.
-func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
+func upgrade(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err error) {
 	if cause := context.Cause(r.Context()); cause != nil {
 		return nil, cause
 	}
@@ -38,11 +38,12 @@ func upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	if !o.Connections.enter() {
 		return nil, refusal(http.StatusServiceUnavailable, errors.New("websocket: too many connections"))
 	}
-	c, err := accept(w, r, o)
-	if err != nil {
-		o.Connections.leave()
-	}
-	return c, err
+	defer func() {
+		if c == nil { // also after a panic of the ResponseWriter
+			o.Connections.leave()
+		}
+	}()
+	return accept(w, r, o)
 }
 
 // accept answers the handshake.
