@@ -146,6 +146,9 @@ func (x *Exchange) commit() {
 	}
 	h.written.restore(header)
 	h.w.WriteHeader(h.status)
+	for key := range lateTrailers(header) {
+		delete(header, key) // it may have been taken back since the first write
+	}
 	if trailers != nil {
 		maps.Copy(header, trailers)
 	}
