@@ -146,8 +146,10 @@ func (x *Exchange) commit() {
 	}
 	h.written.restore(header)
 	h.w.WriteHeader(h.status)
-	for key := range lateTrailers(header) {
-		delete(header, key) // it may have been taken back since the first write
+	for _, f := range h.written.fields {
+		if strings.HasPrefix(f.key, http.TrailerPrefix) {
+			delete(header, f.key) // it may have been taken back since
+		}
 	}
 	if trailers != nil {
 		maps.Copy(header, trailers)

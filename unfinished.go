@@ -81,7 +81,6 @@ func names(tasks []nursery.TaskInfo) string {
 		}
 	}
 	for i, name := range order {
-		order[i] = name
 		if name == "" {
 			order[i] = "without a name"
 		}
