@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creche-go/creche/internal/bench/sampling"
 )
 
 // A cell is what a library takes for a piece of work, by the unit. It is the
@@ -60,11 +61,11 @@ func sample(w work, m maker) (cell, error) {
 	}
 	var cpu time.Duration
 	r := testing.Benchmark(func(b *testing.B) {
-		began := cpuTime()
+		began := sampling.CPUTime()
 		for b.Loop() {
 			_ = op(ctx)
 		}
-		cpu = cpuTime() - began
+		cpu = sampling.CPUTime() - began
 	})
 	if r.N == 0 {
 		return cell{}, fmt.Errorf("the benchmark failed")
@@ -77,27 +78,8 @@ func sample(w work, m maker) (cell, error) {
 	}, nil
 }
 
-// cpuTime is the CPU time that the process has had. On a busy machine it
-// tells more than the clock.
-func cpuTime() time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		panic(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
-}
-
 func (c *cell) add(s cell) {
 	c.samples = append(c.samples, s.ns)
-	c.ns = median(c.samples)
+	c.ns = sampling.Median(c.samples)
 	c.allocs, c.bytes = min(c.allocs, s.allocs), min(c.bytes, s.bytes)
-}
-
-func median(of []float64) float64 {
-	of = slices.Sorted(slices.Values(of))
-	half := len(of) / 2
-	if len(of)%2 == 1 {
-		return of[half]
-	}
-	return (of[half-1] + of[half]) / 2
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/creche-go/creche/internal/bench/sampling"
 )
 
 // A benchmark of something that does less work than its peers would win.
@@ -62,7 +64,7 @@ func TestMedian(t *testing.T) {
 		{[]float64{9, 1, 2}, []float64{2}},
 		{[]float64{9, 1, 2, 4}, []float64{3}},
 	} {
-		if got := median(tt.of); got != tt.want[0] {
+		if got := sampling.Median(tt.of); got != tt.want[0] {
 			t.Errorf("%v: got %v, want %v", tt.of, got, tt.want[0])
 		}
 	}

@@ -21,6 +21,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/creche-go/creche/internal/bench/sampling"
 )
 
 func main() {
@@ -117,8 +119,7 @@ func median(of []sample) sample {
 	for _, s := range of {
 		times, allocs = append(times, s.ns), append(allocs, s.allocs)
 	}
-	slices.Sort(times)
-	return sample{(times[(len(times)-1)/2] + times[len(times)/2]) / 2, slices.Min(allocs)}
+	return sample{sampling.Median(times), slices.Min(allocs)}
 }
 
 // String leaves out allocations of 0, which is also what is not counted.

@@ -25,6 +25,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/creche-go/creche/internal/bench/sampling"
 )
 
 func main() {
@@ -66,8 +68,8 @@ func run(out io.Writer, row string, rounds int, long time.Duration, clients int)
 		ofBare, ofHand := ratio(cells[creched], cells[bare]), ratio(cells[tasks], cells[byHand])
 		plain, ours := direct(r.variants[bare]()), direct(r.variants[creched]())
 		fmt.Fprintf(out, "| %s | %.0f | %.0f | %.1f %% | %.1f %% | %.0f | %.0f | %.1f %% | %s | %s | %s |\n", r.name,
-			median(cells[bare]), median(cells[creched]), 100*ofBare, 100*ratio(cells[scoped], cells[bare]),
-			median(cells[tasks]), median(cells[byHand]), 100*ofHand,
+			sampling.Median(cells[bare]), sampling.Median(cells[creched]), 100*ofBare, 100*ratio(cells[scoped], cells[bare]),
+			sampling.Median(cells[tasks]), sampling.Median(cells[byHand]), 100*ofHand,
 			plain, ours, r.missed(ofBare, ofHand, plain, ours))
 	}
 	return nil
@@ -79,10 +81,5 @@ func ratio(ours, theirs []float64) float64 {
 	for i := range ours {
 		ratios[i] = ours[i] / theirs[i]
 	}
-	return median(ratios)
-}
-
-func median(of []float64) float64 {
-	of = slices.Sorted(slices.Values(of))
-	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
+	return sampling.Median(ratios)
 }

@@ -11,10 +11,10 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/creche-go/creche/internal/bench/sampling"
 	"github.com/creche-go/creche/nursery"
 )
 
@@ -109,7 +109,7 @@ func sizeOf(conn net.Conn) (int, error) {
 // rate has all clients ask, one request after the other, for as long.
 func (s *site) rate(ctx context.Context, long time.Duration) (float64, error) {
 	var asked atomic.Int64
-	began, used := time.Now(), cpuTime()
+	began, used := time.Now(), sampling.CPUTime()
 	err := nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error {
 		for _, conn := range s.conns {
 			n.Go(func(context.Context) error {
@@ -120,15 +120,7 @@ func (s *site) rate(ctx context.Context, long time.Duration) (float64, error) {
 		}
 		return nil
 	})
-	return float64(asked.Load()) / (cpuTime() - used).Seconds(), err
-}
-
-func cpuTime() time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		panic(err) // it is well-formed
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+	return float64(asked.Load()) / (sampling.CPUTime() - used).Seconds(), err
 }
 
 func (s *site) ask(conn net.Conn, until time.Time) (count int64, err error) {
