@@ -14,9 +14,12 @@ import (
 var okBody = []byte("ok")
 
 // idleWriter is a response writer that costs nothing.
-type idleWriter struct{ header http.Header }
+type idleWriter struct {
+	header http.Header
+	asked  int // for the header
+}
 
-func (w *idleWriter) Header() http.Header         { return w.header }
+func (w *idleWriter) Header() http.Header         { w.asked++; return w.header }
 func (w *idleWriter) WriteHeader(int)             {}
 func (w *idleWriter) Write(p []byte) (int, error) { return len(p), nil }
 
@@ -59,6 +62,21 @@ func TestAllocPerRequest(t *testing.T) {
 				t.Errorf("got %v allocations a request, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// R11: net/http copies a header that somebody has asked for, so nobody does for a
+// handler that does not.
+func TestAllocNoHeader(t *testing.T) {
+	app := creche.New(creche.Options{})
+	w := &idleWriter{header: make(http.Header)}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	app.Middleware(creche.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := w.Write(okBody)
+		return err
+	})).ServeHTTP(w, r)
+	if w.asked > 0 {
+		t.Errorf("the header was asked for %d times, want never", w.asked)
 	}
 }
 

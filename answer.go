@@ -15,7 +15,7 @@ var errNoAnswer = errors.New("creche: the rule's handler returned nil without wr
 // answer has the rules answer err in place of the response that was held, and
 // reports what they leave over.
 func (x *Exchange) answer(err error) {
-	s := &answering{x: x, err: err, completing: completing(x.response.w.Header())}
+	s := &answering{x: x, err: err, completing: completing(x.header())}
 	s.finish(x.search().Each(err, x.rules(), s.try))
 }
 
@@ -61,7 +61,7 @@ func (s *answering) complete(a errorhandlers.Answer) {
 		a = s.x.ruleless(a.Err)
 	}
 	if key := completes(a.Status); s.completing[key] != nil {
-		s.x.response.w.Header()[key] = slices.Clone(s.completing[key])
+		s.x.header()[key] = slices.Clone(s.completing[key])
 	}
 }
 

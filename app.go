@@ -231,23 +231,23 @@ func Handler(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerF
 		panic("creche: Handler: nil handler")
 	}
 	orphan := sync.OnceValue(func() *App { return New(Options{}) })
-	inside := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := ExchangeOf(r.Context())
+	inside := func(x *Exchange, w http.ResponseWriter, r *http.Request) {
 		x.keepMiddlewares(w)
 		if err := h(w, r); err != nil {
 			x.Fail(err)
 		}
-	})
+	}
+	alone := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inside(ExchangeOf(r.Context()), w, r) })
 	return func(w http.ResponseWriter, r *http.Request) {
-		if ExchangeOf(r.Context()) != nil {
-			inside(w, r)
+		if x := ExchangeOf(r.Context()); x != nil {
+			inside(x, w, r)
 			return
 		}
 		app := appOf(r.Context())
 		if app == nil {
 			app = orphan()
 		}
-		app.Exchange(w, r, nil, inside)
+		app.Exchange(w, r, nil, alone)
 	}
 }
 

@@ -80,9 +80,6 @@ func (x *Exchange) open(s *setting, w http.ResponseWriter, r *http.Request) {
 	x.setting.Store(s)
 	x.response = s.app.responses.Get().(*response)
 	x.response.w = w
-	if h := w.Header(); len(h) > 0 {
-		x.response.opening.take(h)
-	}
 }
 
 // enter opens the nursery and takes the request through it. The parent is x

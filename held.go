@@ -25,11 +25,37 @@ const leastHold = 64
 type response struct {
 	w       http.ResponseWriter
 	state   state
-	opening headers // what outer middleware had set
-	written headers // as the handler's WriteHeader found them
+	shown   bool    // somebody inside has asked for the header, and may have changed it
+	opening headers // once it is shown: what outer middleware had set
+	written headers // once it is shown: as the handler's WriteHeader found it
 	status  int     // 0: nothing written yet
 	length  int64   // the Content-Length declared, or -1
 	body    []byte
+}
+
+// header returns the header, to be looked at or changed. Until somebody asks it is
+// left alone, for net/http copies a header that was asked for.
+func (x *Exchange) header() http.Header {
+	h := x.response
+	header := h.w.Header()
+	if h.shown || h.state != open {
+		return header
+	}
+	h.shown = true
+	h.opening.take(header)
+	if h.status != 0 {
+		x.begin(header)
+	}
+	return header
+}
+
+// begin notes the header as a WriteHeader finds it. One with trailers leaves at
+// once: what comes of them is set later.
+func (x *Exchange) begin(header http.Header) {
+	x.response.note(header)
+	if len(header["Trailer"]) > 0 {
+		x.commit()
+	}
 }
 
 // headers is a copy of an http.Header that reuses its memory.
@@ -89,9 +115,8 @@ func (h *headers) clear() {
 	h.fields, h.values = h.fields[:0], h.values[:0]
 }
 
-// begin notes a WriteHeader.
-func (h *response) begin(status int, header http.Header) {
-	h.status, h.length = status, -1
+// note keeps a copy of header, and what it says of the length.
+func (h *response) note(header http.Header) {
 	if declared := header["Content-Length"]; len(declared) > 0 {
 		if n, err := strconv.ParseInt(declared[0], 10, 64); err == nil && n >= 0 {
 			h.length = n
@@ -127,18 +152,34 @@ func (x *Exchange) release() {
 	}
 	h.reset()
 	h.opening.clear()
-	h.w, h.state = nil, open
+	h.w, h.state, h.shown = nil, open, false
 	x.App().responses.Put(h)
 }
 
-// commit sends what is held. What the handler set in the header after its
-// WriteHeader has no effect, as without us, but for trailers.
+// commit sends what is held.
 func (x *Exchange) commit() {
 	h := x.response
 	if h.state != open || h.status == 0 {
 		return
 	}
 	h.state = committed
+	if h.shown {
+		h.sendHeader()
+	} else {
+		h.w.WriteHeader(h.status)
+	}
+	if len(h.body) > 0 {
+		// A lost connection shows at the next write, or to nobody.
+		if _, err := h.w.Write(h.body); err == http.ErrContentLength {
+			x.reportLeaves(err) // outer middleware's mistake, which no write of the handler has met
+		}
+	}
+	h.reset()
+}
+
+// sendHeader sends the header as the handler's WriteHeader found it. What was set
+// after that has no effect, as without us, but for trailers.
+func (h *response) sendHeader() {
 	header := h.w.Header()
 	var trailers http.Header
 	if len(header) > 0 {
@@ -154,10 +195,6 @@ func (x *Exchange) commit() {
 	if trailers != nil {
 		maps.Copy(header, trailers)
 	}
-	if len(h.body) > 0 {
-		_, _ = h.w.Write(h.body) // a lost connection shows at the next write, or to nobody
-	}
-	h.reset()
 }
 
 // lateTrailers returns the trailers that were set without being declared. The
@@ -179,7 +216,9 @@ func lateTrailers(header http.Header) (trailers http.Header) {
 func (x *Exchange) discard() {
 	h := x.response
 	h.reset()
-	h.opening.restore(h.w.Header())
+	if h.shown {
+		h.opening.restore(h.w.Header())
+	}
 }
 
 // completes names the header without which an answer of the status would be
@@ -223,6 +262,9 @@ func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
 		return
 	}
 	h := x.response
+	if !h.shown {
+		return
+	}
 	for key, values := range h.w.Header() {
 		if !errorhandlers.AboutBody(key) {
 			h.opening.set(key, values)

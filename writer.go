@@ -68,7 +68,7 @@ func (w *writer) Header() http.Header {
 	if w.response == nil {
 		return http.Header{}
 	}
-	return w.response.w.Header()
+	return w.x().header()
 }
 
 func (w *writer) WriteHeader(status int) {
@@ -87,9 +87,11 @@ func (w *writer) WriteHeader(status int) {
 	case status < 100 || status > 999:
 		panic(fmt.Sprintf("creche: invalid WriteHeader code %v", status)) // as net/http does
 	}
-	header := h.w.Header()
-	h.begin(status, header)
-	if len(header["Trailer"]) > 0 || status == http.StatusSwitchingProtocols {
+	h.status, h.length = status, -1
+	if h.shown {
+		w.x().begin(h.w.Header())
+	}
+	if status == http.StatusSwitchingProtocols {
 		w.x().commit()
 	}
 }
@@ -135,6 +137,11 @@ func (w *writer) room(n int) (bool, error) {
 		return true, nil
 	case !bodyAllowed(h.status):
 		return false, http.ErrBodyNotAllowed
+	case len(h.body) > 0:
+		w.Header() // outer middleware may have declared a length that only a part of the body keeps
+		if h.state == committed {
+			return false, nil
+		}
 	}
 	size := int64(len(h.body) + n)
 	if h.length >= 0 && size > h.length || size > int64(w.x().App().hold) {

@@ -20,11 +20,12 @@ var silent = log.New(io.Discard, "", 0)
 type shape struct {
 	name    string
 	handler http.HandlerFunc
-	header  string // lines of the request's header
-	http1   bool   // makes no sense over HTTP/2
-	upload  string // the body of a POST, instead of GET and HEAD
-	fails   error  // what is reported of it: the response is cut
-	nothing bool   // nothing arrives
+	outer   http.HandlerFunc // middleware around the App has done this before
+	header  string           // lines of the request's header
+	http1   bool             // makes no sense over HTTP/2
+	upload  string           // the body of a POST, instead of GET and HEAD
+	fails   error            // what is reported of it: the response is cut
+	nothing bool             // nothing arrives
 }
 
 // onlyReader hides what else a reader can do.
@@ -44,6 +45,25 @@ func withHeader(key, value string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(key, value)
 		next(w, r)
+	}
+}
+
+// sets is middleware's part alone.
+func sets(key, value string) http.HandlerFunc { return withHeader(key, value, writing()) }
+
+// once leaves out the request that ends the connection.
+func once(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/last" {
+			next(w, r)
+		}
+	}
+}
+
+func writeThenSet(key, value string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "x")
+		w.Header().Set(key, value)
 	}
 }
 
@@ -287,6 +307,16 @@ var shapes = []shape{
 		flushing(w, r)
 		panic(errFirst)
 	}, fails: errFirst},
+	{name: "a header of outer middleware that nobody inside looks at", outer: sets("X-Outer", "1"), handler: writing("x")},
+	{name: "a type of outer middleware", outer: sets("Content-Type", "text/css"), handler: withStatus(http.StatusCreated, writing("x"))},
+	{name: "a header of outer middleware, changed inside", outer: sets("X-A", "1"), handler: withHeader("X-A", "2", writing("x"))},
+	{name: "a header of outer middleware, changed too late", outer: sets("X-A", "1"), handler: writeThenSet("X-A", "2")},
+	{name: "a header first looked at when it is too late", handler: writeThenSet("X-A", "2")},
+	{name: "a length that outer middleware declares", outer: sets("Content-Length", "5"), handler: writing("hello")},
+	{name: "a length that outer middleware declares, and that is more", outer: sets("Content-Length", "9"), handler: writing("hello"), http1: true},
+	{name: "a length that outer middleware declares, and that is too small", outer: sets("Content-Length", "3"), handler: writing("mo", "re"), http1: true},
+	{name: "a length that outer middleware declares, and a write that is longer", outer: sets("Content-Length", "3"), handler: once(writing("more")), http1: true, fails: http.ErrContentLength},
+	{name: "a trailer that outer middleware declares", outer: sets("Trailer", "X-A"), handler: writeThenSet("X-A", "2")},
 	{name: "a hijacked connection", handler: hijacking(false), http1: true},
 	{name: "a hijack after a status and a body", handler: hijacking(true), http1: true},
 }

@@ -69,8 +69,8 @@ func (s shape) compare(t *testing.T, method string, read wire, opts ...nurseryte
 	t.Helper()
 	opts = append(opts, nurserytest.Configure(func(srv *http.Server) { srv.ErrorLog = silent }))
 	app, seen := watched(creche.Options{})
-	plain := read(t, nurserytest.NewServer(t, s.handler, opts...), method, s)
-	held := read(t, nurserytest.NewServer(t, app.Middleware(s.handler), opts...), method, s)
+	plain := read(t, nurserytest.NewServer(t, s.within(s.handler), opts...), method, s)
+	held := read(t, nurserytest.NewServer(t, s.within(app.Middleware(s.handler)), opts...), method, s)
 	if plain == "" && !s.nothing {
 		t.Fatal("the plain router sent nothing: the comparison says nothing")
 	}
@@ -82,6 +82,17 @@ func (s shape) compare(t *testing.T, method string, read wire, opts ...nurseryte
 	} else {
 		seen.wantOnce(t)
 	}
+}
+
+// within returns next behind the outer middleware.
+func (s shape) within(next http.Handler) http.Handler {
+	if s.outer == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.outer(w, r)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // http1Wire returns all that the server sends until it closes the connection,
