@@ -56,8 +56,10 @@ type Options struct {
 	// Stopping bounds the stages of the stop.
 	Stopping Stopping
 	// Server is the server to use, for what it can be told: TLSConfig, which has
-	// it speak TLS and HTTP/2, Protocols, time-outs. Its hooks still run, its
-	// handler serves where none is given, and it belongs to the App from then on.
+	// it speak TLS and HTTP/2, Protocols, time-outs. Its hooks still run, and
+	// the stop waits for them as for requests, but not for what RegisterOnShutdown
+	// has registered, which net/http calls when the stop begins. Its handler serves
+	// where none is given, and it belongs to the App from then on.
 	// What it leaves open is bounded: ReadHeaderTimeout by 10 s, IdleTimeout by
 	// 2 min and MaxHeaderBytes by 64 KiB, unless they or ReadTimeout are set; a
 	// negative time-out is none. Nil means a new one.
