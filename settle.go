@@ -1,8 +1,6 @@
 package creche
 
 import (
-	"context"
-	"errors"
 	"net/http"
 
 	"github.com/creche-go/creche/nursery"
@@ -46,13 +44,6 @@ func (x *Exchange) handOver(err error) {
 			panic(p)
 		}
 	}
-}
-
-// clientGone reports whether there is nobody to answer. The nursery may have
-// been cancelled by a failure before the client left, so its own cause is not
-// enough.
-func (x *Exchange) clientGone() bool {
-	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // abort ends the connection, so that nobody takes what was sent of the
