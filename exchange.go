@@ -93,7 +93,11 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 		x.wrapBody()
 	}
 	x.handle(next)
-	x.settle(x.nursery.Join())
+	err := x.nursery.Join()
+	if err == nil && x.timedOut(parent) {
+		err = ErrRequestTimeout
+	}
+	x.settle(err)
 }
 
 // handle calls the handler in the goroutine of the exchange. A Goexit goes on

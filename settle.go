@@ -1,6 +1,8 @@
 package creche
 
 import (
+	"context"
+	"errors"
 	"net/http"
 
 	"github.com/creche-go/creche/nursery"
@@ -26,6 +28,17 @@ func (x *Exchange) settle(err error) {
 	default:
 		x.answer(err)
 	}
+}
+
+// timedOut reports whether the deadline of parent, which is around the nursery,
+// passed before a handler that wrote nothing, not even a status, and its tasks had
+// ended. They may have stopped half way, and an empty 200 would say that they had
+// not.
+func (x *Exchange) timedOut(parent context.Context) bool {
+	if x.state() != open || x.written() || parent.Err() == nil {
+		return false
+	}
+	return errors.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is
