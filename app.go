@@ -144,6 +144,9 @@ func (a *App) checkOptions() {
 	if o.ReadBody < 0 {
 		a.fault(fmt.Errorf("creche: Options.ReadBody is %d: want 0 or more bytes", o.ReadBody))
 	}
+	if o.Order < errorhandlers.ByFailure || o.Order > errorhandlers.MostSpecific {
+		a.fault(fmt.Errorf("creche: Options.Order is %v: want one of the constants of errorhandlers", o.Order))
+	}
 	if o.Background.Limit < 0 {
 		a.fault(fmt.Errorf("creche: Options.Background.Limit is %d: want 0 or more tasks", o.Background.Limit))
 	}
