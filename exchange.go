@@ -35,7 +35,8 @@ type Exchange struct {
 }
 
 // Through returns middleware like [App.Middleware] for a router that needs
-// more. It is part of the kit for authors of adapters.
+// more. It is part of the kit for authors of adapters; router may be nil, which
+// makes it [App.Middleware] itself, and a nil next panics.
 func (a *App) Through(router Router) func(http.Handler) http.Handler {
 	s := a.settingOf(router)
 	return func(next http.Handler) http.Handler {
