@@ -71,8 +71,12 @@ func (s *answering) finish(faults error) {
 	x := s.x
 	told := ruleErrors(faults)
 	gone := s.failed != nil && x.clientGone()
-	if s.failed != nil && s.failed != http.ErrAbortHandler && !(gone && reaches(s.failed, ErrClientGone)) {
-		told = append(told, &errorhandlers.RuleError{Rule: s.chosen.Rule, Err: s.chosen.Err, Cause: s.failed})
+	cause := s.failed
+	if gone {
+		cause = x.besides(cause)
+	}
+	if cause != nil && cause != http.ErrAbortHandler {
+		told = append(told, &errorhandlers.RuleError{Rule: s.chosen.Rule, Err: s.chosen.Err, Cause: cause})
 	}
 	x.reportAll(told)
 	if gone {

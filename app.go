@@ -41,7 +41,7 @@ type Options struct {
 	// ReadBody has request bodies that announce at most this many bytes read
 	// before the handler is called. net/http notices that an HTTP/1 client
 	// has left only once the body was read, so a handler that does not read
-	// it is otherwise not cancelled. 0 reads none.
+	// it is otherwise not cancelled. They take memory as they come. 0 reads none.
 	ReadBody int64
 	// Repanic has panics raised again, once the tasks are joined, for a
 	// recoverer further out, instead of being answered by the rules.
@@ -56,8 +56,10 @@ type Options struct {
 	// Stopping bounds the stages of the stop.
 	Stopping Stopping
 	// Server is the server to use, for what it can be told: TLSConfig, which has
-	// it speak TLS and HTTP/2, Protocols, time-outs. Its hooks still run, its
-	// handler serves where none is given, and it belongs to the App from then on.
+	// it speak TLS and HTTP/2, Protocols, time-outs. Its hooks still run, and
+	// the stop waits for them as for requests, but not for what RegisterOnShutdown
+	// has registered, which net/http calls when the stop begins. Its handler serves
+	// where none is given, and it belongs to the App from then on.
 	// What it leaves open is bounded: ReadHeaderTimeout by 10 s, IdleTimeout by
 	// 2 min and MaxHeaderBytes by 64 KiB, unless they or ReadTimeout are set; a
 	// negative time-out is none. Nil means a new one.
@@ -141,6 +143,9 @@ func (a *App) checkOptions() {
 	}
 	if o.ReadBody < 0 {
 		a.fault(fmt.Errorf("creche: Options.ReadBody is %d: want 0 or more bytes", o.ReadBody))
+	}
+	if o.Order < errorhandlers.ByFailure || o.Order > errorhandlers.MostSpecific {
+		a.fault(fmt.Errorf("creche: Options.Order is %v: want one of the constants of errorhandlers", o.Order))
 	}
 	if o.Background.Limit < 0 {
 		a.fault(fmt.Errorf("creche: Options.Background.Limit is %d: want 0 or more tasks", o.Background.Limit))

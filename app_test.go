@@ -17,6 +17,7 @@ func TestCheckReturnsAllFaults(t *testing.T) {
 	app := creche.New(creche.Options{
 		Hold:       -1,
 		ReadBody:   -2,
+		Order:      errorhandlers.MostSpecific + 1,
 		Background: creche.Background{Limit: -3},
 		Stopping:   creche.Stopping{Requests: 1000 * time.Hour},
 		Errors: []errorhandlers.Rule{
@@ -30,7 +31,7 @@ func TestCheckReturnsAllFaults(t *testing.T) {
 		t.Fatal("got no faults")
 	}
 	for _, want := range []string{
-		"Options.Hold is -1", "Options.ReadBody is -2", "Background.Limit is -3", "Stopping.Requests is 1000h",
+		"Options.Hold is -1", "Options.ReadBody is -2", "Options.Order is Order(4)", "Background.Limit is -3", "Stopping.Requests is 1000h",
 		"two rules for the same errors", "OnStatus(200)", "nil handler", "app_test.go:",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -95,5 +96,17 @@ func TestMisuseNamesTheCall(t *testing.T) {
 func TestExchangeOfNothing(t *testing.T) {
 	if x := creche.ExchangeOf(t.Context()); x != nil {
 		t.Errorf("got %v, want nil outside of any request", x)
+	}
+}
+
+// E1: every Order there is may be asked for.
+func TestTheOrdersAreNoFaults(t *testing.T) {
+	for _, o := range []errorhandlers.Order{errorhandlers.ByFailure, errorhandlers.BySpawn, errorhandlers.BySeverity, errorhandlers.MostSpecific} {
+		if err := creche.New(creche.Options{Order: o}).Check(); err != nil {
+			t.Errorf("%v: got fault %v, want none", o, err)
+		}
+	}
+	if err := creche.New(creche.Options{Order: -1}).Check(); err == nil {
+		t.Error("an order of -1: got no fault")
 	}
 }

@@ -101,7 +101,7 @@ func TestQueuedTasksThatNeverRanAreNamed(t *testing.T) {
 		}
 		s.begin(s.leave)
 		err := s.end()
-		if got, want := text(err), "creche: stopped without waiting any longer for 4 background tasks that were still queued (mail ×2, index, without a name)"; got != want {
+		if got, want := text(err), "creche: stopped without waiting any longer for 4 background tasks still queued (mail ×2, index, without a name)"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		if left, ok := errors.AsType[*creche.UnfinishedError](err); !ok || len(left.Dropped) != 4 || ran != 1 {

@@ -18,9 +18,10 @@ type body Exchange
 func (x *Exchange) wrapBody() {
 	x.request.Body = (*body)(x)
 	if n := x.request.ContentLength; n > 0 && n <= x.App().options.ReadBody {
-		buf := make([]byte, n)
-		read, err := io.ReadFull(x.request.Body, buf)
-		x.request.Body = readBody(buf[:read], err)
+		// It grows as it comes: to announce much costs a client nothing.
+		buf := bytes.NewBuffer(make([]byte, 0, min(n+bytes.MinRead, 4<<10)))
+		_, err := buf.ReadFrom(io.LimitReader(x.request.Body, n))
+		x.request.Body = readBody(buf.Bytes(), err)
 	}
 }
 

@@ -3,8 +3,10 @@ package creche
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,7 @@ type connections struct {
 	fresh gauge // those whose first request has not reached the handler yet
 	busy  gauge // those with a request under way
 	http2 gauge // those that speak HTTP/2
+	hooks gauge // calls of the caller's ConnState, but for new connections
 
 	told atomic.Bool // to go
 
@@ -68,6 +71,29 @@ func (c *connections) follow(conn net.Conn, state http.ConnState) {
 	// HTTP/2 rests before its first request, too.
 	if gone || state == http.StateIdle && !http2 {
 		c.heard(k)
+	}
+}
+
+// followWith returns follow with a hook of the caller's after it. For new
+// connections that is called by who accepts, who is waited for himself.
+func (c *connections) followWith(theirs func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	return func(conn net.Conn, state http.ConnState) {
+		if state != http.StateNew {
+			c.hooks.enter()
+			defer c.hooks.leave()
+		}
+		c.follow(conn, state)
+		theirs(conn, state)
+	}
+}
+
+// cut closes all connections.
+func (c *connections) cut() {
+	c.mu.Lock()
+	known := slices.Collect(maps.Keys(c.known))
+	c.mu.Unlock()
+	for _, conn := range known {
+		_ = conn.Close()
 	}
 }
 

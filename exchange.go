@@ -35,7 +35,8 @@ type Exchange struct {
 }
 
 // Through returns middleware like [App.Middleware] for a router that needs
-// more. It is part of the kit for authors of adapters.
+// more. It is part of the kit for authors of adapters; router may be nil, which
+// makes it [App.Middleware] itself, and a nil next panics.
 func (a *App) Through(router Router) func(http.Handler) http.Handler {
 	s := a.settingOf(router)
 	return func(next http.Handler) http.Handler {
@@ -93,7 +94,11 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 		x.wrapBody()
 	}
 	x.handle(next)
-	x.settle(x.nursery.Join())
+	err := x.nursery.Join()
+	if err == nil && x.timedOut(parent) {
+		err = ErrRequestTimeout
+	}
+	x.settle(err)
 }
 
 // handle calls the handler in the goroutine of the exchange. A Goexit goes on

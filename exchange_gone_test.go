@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -191,6 +194,40 @@ func TestClientLeavesWithItsBodyUnread(t *testing.T) {
 			})
 		})
 	}
+}
+
+// R5: a body that is announced takes no memory before it comes.
+func TestAnnouncedBodiesTakeNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const announced, clients = 64 << 20, 10
+		app, _ := watched(creche.Options{Logger: muted, ReadBody: announced})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			fmt.Fprint(w, len(body))
+		})))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range clients {
+			conn, err := srv.Dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer time.Sleep(time.Second) // as net/http does behind a body that was not read
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nbeg", announced)
+		}
+		synctest.Wait()
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%d clients that announce %d bytes take %d bytes, want 1 MiB at most", clients, announced, got)
+		}
+		for _, size := range []int{1, 511, 512, 4096, 5000, 1 << 20} {
+			got := ask(t, srv.Client(), http.MethodPost, srv.URL, func(r *http.Request) {
+				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(repeat(size))), int64(size)
+			})
+			wantReply(t, got, http.StatusOK, strconv.Itoa(size))
+		}
+	})
 }
 
 // E5: no rule runs for a client that has gone, but what went wrong is told.

@@ -15,14 +15,14 @@ import (
 func (x *Exchange) FailOnce(err error) {
 	for err != nil {
 		before := x.setting.Load()
-		trying := before.marks&trying != 0
-		if before.filed.has(err, trying) {
+		inTry := before.marks&trying != 0
+		if before.filed.has(err, inTry) {
 			return
 		}
 		after := *before
 		after.filed = &filed{err: err, before: before.filed}
 		if x.setting.CompareAndSwap(before, &after) {
-			if !trying {
+			if !inTry {
 				x.Fail(err)
 			}
 			return

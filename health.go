@@ -8,8 +8,8 @@ import (
 // Ready is a handler for readiness probes: 200 from when the services have
 // started and the server accepts until the stop begins, which is before
 // [Stopping.Delay], and 503 before and after. An App that does not serve itself
-// is never ready. Who routes requests here should
-// ask it often enough to notice within the delay.
+// is never ready. Who routes requests here should ask it often enough to notice
+// within the delay.
 //
 //	mux.HandleFunc("GET /readyz", app.Ready)
 //

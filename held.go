@@ -31,6 +31,7 @@ type response struct {
 	status  int     // 0: nothing written yet
 	length  int64   // the Content-Length declared, or -1
 	body    []byte
+	unheard error // what a write failed with because the client has left
 }
 
 // header returns the header, to be looked at or changed. Until somebody asks it is
@@ -152,7 +153,7 @@ func (x *Exchange) release() {
 	}
 	h.reset()
 	h.opening.clear()
-	h.w, h.state, h.shown = nil, open, false
+	h.w, h.state, h.shown, h.unheard = nil, open, false, nil
 	x.App().responses.Put(h)
 }
 
@@ -169,8 +170,8 @@ func (x *Exchange) commit() {
 		h.w.WriteHeader(h.status)
 	}
 	if len(h.body) > 0 {
-		// A lost connection shows at the next write, or to nobody.
-		if _, err := h.w.Write(h.body); err == http.ErrContentLength {
+		// A lost connection shows to the handler at the next write, or not at all.
+		if _, err := h.w.Write(h.body); x.heard(err) == http.ErrContentLength {
 			x.reportLeaves(err) // outer middleware's mistake, which no write of the handler has met
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -118,15 +118,41 @@ func checkServer(srv *http.Server) error {
 	return nil
 }
 
-// closedOnce is a listener that may be closed again and again, which not all
-// may.
-type closedOnce struct {
+// listener is one that may be closed again and again, which not all may, and
+// knows which of its calls is under way: it may never return.
+type listener struct {
 	net.Listener
-	once sync.Once
-	err  error
+	closed    atomic.Bool
+	served    atomic.Bool // by the http.Server, which has not returned
+	accepting atomic.Bool
+	closing   atomic.Bool
 }
 
-func (l *closedOnce) Close() error {
-	l.once.Do(func() { l.err = l.Listener.Close() })
-	return l.err
+func (l *listener) Accept() (net.Conn, error) {
+	l.accepting.Store(true)
+	defer l.accepting.Store(false)
+	return l.Listener.Accept()
+}
+
+// Close does not wait for another call of it.
+func (l *listener) Close() error {
+	if !l.closed.CompareAndSwap(false, true) {
+		return nil
+	}
+	l.closing.Store(true)
+	defer l.closing.Store(false)
+	return l.Listener.Close()
+}
+
+// stuck says what of l has not returned, or "".
+func (l *listener) stuck() string {
+	switch {
+	case l.closing.Load():
+		return "Close of the listener on " + l.Addr().String()
+	case !l.served.Load():
+		return ""
+	case l.accepting.Load():
+		return "Accept of the listener on " + l.Addr().String()
+	}
+	return "a hook of Options.Server for a connection to " + l.Addr().String()
 }

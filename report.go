@@ -3,7 +3,6 @@ package creche
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -39,16 +38,6 @@ func (x *Exchange) reportAll(errs []error) {
 	}
 }
 
-// reportGone reports the real errors of a request whose client has gone.
-func (x *Exchange) reportGone(err error) {
-	real := nursery.Filter(err, func(leaf error) bool { return !inChain(leaf, ErrClientGone) && !reported(leaf) })
-	if real != nil {
-		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
-		return
-	}
-	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
-}
-
 // reportLeaves reports all leaves of err but those that have been.
 func (x *Exchange) reportLeaves(err error) {
 	for leaf := range nursery.Leaves(err) {
@@ -77,16 +66,6 @@ func reported(leaf error) (is bool) {
 // longestChain is how many links of an error's chain are looked at, which may
 // be a ring.
 const longestChain = 1 << 18
-
-// reaches is errors.Is for errors that may hold themselves.
-func reaches(err, target error) bool {
-	for leaf := range nursery.Leaves(err) {
-		if inChain(leaf, target) {
-			return true
-		}
-	}
-	return false
-}
 
 // reportRest reports the leaves of err that chosen does not answer, and those
 // that it answers only by saying that something is wrong here; but not what

@@ -133,14 +133,15 @@ type server struct {
 	app       *App
 	http      httpServer
 	base      context.Context // without end, with all values
-	listeners []*closedOnce
+	listeners []*listener
 	opened    []*service // in the order of starting
 	signals   chan os.Signal
-	heard     int           // signals
-	stopping  chan struct{} // closed when the stop is to begin
-	broken    chan error    // what ended a listener
-	accepting bool
-	ended     chan struct{} // closed when no listener is served (any more)
+	heard     int               // signals
+	stopping  chan struct{}     // closed when the stop is to begin
+	broken    chan error        // what ended a listener
+	ended     chan struct{}     // closed when no listener is served (any more)
+	releases  []<-chan struct{} // closed when a listener was closed, or is served no more
+	closing   []closing         // calls of the http.Server which may not return
 
 	// hurry ends at the second signal, by now.
 	hurry context.Context
@@ -154,6 +155,7 @@ type server struct {
 // serve listens on addr unless there are listeners.
 func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, h http.Handler) error {
 	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{}), signals: make(chan os.Signal, 2)}
+	close(s.ended) // until it accepts
 	s.base = context.WithValue(context.WithoutCancel(ctx), appKey, a)
 	s.hurry, s.now = context.WithCancel(s.base)
 	defer s.now()
@@ -181,7 +183,7 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 
 func (s *server) listenOn(listeners []net.Listener) {
 	for _, ln := range listeners {
-		s.listeners = append(s.listeners, &closedOnce{Listener: ln})
+		s.listeners = append(s.listeners, &listener{Listener: ln})
 	}
 	s.broken = make(chan error, max(1, len(listeners)))
 }
@@ -222,7 +224,7 @@ func (s *server) open(h http.Handler) {
 		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, c), c) }
 	}
 	if also := s.http.ConnState; also != nil {
-		follow = func(c net.Conn, state http.ConnState) { conns.follow(c, state); also(c, state) }
+		follow = conns.followWith(also)
 	}
 	s.http.ConnContext, s.http.ConnState = meet, follow
 }
@@ -331,7 +333,8 @@ func (s *server) halted(ctx context.Context) bool {
 
 // accept has a task accept connections on each of the listeners.
 func (s *server) accept(ctx context.Context) {
-	s.accepting = true
+	s.ended = make(chan struct{})
+	s.releases = append(s.releases, s.ended)
 	s.app.life.ready.Store(true)
 	if s.halted(ctx) { // in between
 		s.app.life.ready.Store(false)
@@ -339,9 +342,11 @@ func (s *server) accept(ctx context.Context) {
 	var serving atomic.Int32
 	serving.Store(int32(len(s.listeners)))
 	for _, ln := range s.listeners {
+		ln.served.Store(true)
 		s.tasks.Go(func(context.Context) error {
 			ended := http.ErrServerClosed // if a hook of Options.Server panics, that is told by the join
 			defer func() {
+				ln.served.Store(false)
 				s.broken <- ended
 				if serving.Add(-1) == 0 {
 					close(s.ended)

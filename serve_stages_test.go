@@ -101,7 +101,7 @@ var stageTests = []struct {
 		want: []string{
 			"0s request is to finish", "10s request cancelled for the shutdown", "13.1s task is to finish", "14.1s task done", "14.1s stopped",
 		},
-		err: "creche: stopped without waiting any longer for 1 requests",
+		err: "creche: stopped without waiting any longer for 1 request",
 	},
 	{
 		name: "a request that ends while the background is waited for", request: clingsOn(4 * time.Second), background: finishes(time.Second),
@@ -116,7 +116,7 @@ var stageTests = []struct {
 			"0s request is to finish", "10s request cancelled for the shutdown", "13.1s task is to finish",
 			"18s task cancelled for the shutdown", "20s stopped",
 		},
-		err: "creche: stopped without waiting any longer for 1 requests, background task stuck (1m20s old)",
+		err: "creche: stopped without waiting any longer for 1 request, background task stuck (1m20s old)",
 	},
 }
 
@@ -196,8 +196,8 @@ func TestAStopWithoutGrace(t *testing.T) {
 		s.ask(t)
 		s.begin(s.leave)
 		err := s.end()
-		if left, ok := errors.AsType[*creche.UnfinishedError](err); !ok || left.Requests != 1 || len(left.Tasks) != 1 {
-			t.Errorf("got %v, want a request and a task left", err)
+		if left, ok := errors.AsType[*creche.UnfinishedError](err); !ok || left.Requests != 1 || len(left.Tasks) != 1 || len(left.Server) > 0 {
+			t.Errorf("got %v, want a request and a task left, and nothing else", err)
 		}
 		if s.took != 0 {
 			t.Errorf("the stop took %v, want no time", s.took)

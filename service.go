@@ -237,7 +237,7 @@ func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (
 		v.started = true
 		return nil
 	}
-	late := make(<-chan time.Time)
+	var late <-chan time.Time // never, unless there is a bound
 	if within > 0 {
 		late = time.After(within)
 	}
@@ -291,8 +291,8 @@ func (v *service) callStop(s *server, until time.Time) (failed error) {
 	if !v.started || v.Stop == nil {
 		return nil
 	}
-	farewell := min(patience, time.Until(until)/2)
-	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-farewell))
+	reserve := min(patience, time.Until(until)/2)
+	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-reserve))
 	defer cancel()
 	result := make(chan error, 1)
 	hears := func(err error) {

@@ -111,7 +111,7 @@ func TestBackgroundTasksInTurn(t *testing.T) {
 		s.seen.wantOnce(t, context.DeadlineExceeded)
 		s.begin(s.leave)
 		err := s.end()
-		if got, want := text(err), "creche: stopped without waiting any longer for 1 background tasks that were still queued (third)"; got != want {
+		if got, want := text(err), "creche: stopped without waiting any longer for 1 background task still queued (third)"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		s.wantEvents(t, "18s stopped")

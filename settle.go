@@ -30,6 +30,17 @@ func (x *Exchange) settle(err error) {
 	}
 }
 
+// timedOut reports whether the deadline of parent, which is around the nursery,
+// passed before a handler that wrote nothing, not even a status, and its tasks had
+// ended. They may have stopped half way, and an empty 200 would say that they had
+// not.
+func (x *Exchange) timedOut(parent context.Context) bool {
+	if x.state() != open || x.written() || parent.Err() == nil {
+		return false
+	}
+	return errors.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
+}
+
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is
 // a handler's way to say that the response must not be completed, and, where
 // the application wants it so, any panic.
@@ -46,13 +57,6 @@ func (x *Exchange) handOver(err error) {
 			panic(p)
 		}
 	}
-}
-
-// clientGone reports whether there is nobody to answer. The nursery may have
-// been cancelled by a failure before the client left, so its own cause is not
-// enough.
-func (x *Exchange) clientGone() bool {
-	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // abort ends the connection, so that nobody takes what was sent of the

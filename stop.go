@@ -12,9 +12,7 @@ import (
 // services failed with and with what was left unfinished.
 func (s *server) stop() error {
 	due := s.app.stopping.from(time.Now())
-	if s.accepting {
-		waitFor(s.hurry, due.delay, s.ended) // what this leaves the next stages have
-	}
+	waitFor(s.hurry, due.delay, s.ended) // what this leaves the next stages have
 	return s.wind(&due, nil)
 }
 
@@ -75,7 +73,7 @@ func (s *server) stopRequests(due *deadlines) {
 		v.drain()
 	}
 	s.stopAccepting(due)
-	s.closeIdle()
+	s.closeIdle(due)
 
 	s.quiet(s.hurry, due.requests)
 	a.requests.Cancel(ErrShutdown)
@@ -85,9 +83,7 @@ func (s *server) stopRequests(due *deadlines) {
 	a.life.handlers.shutOut()
 	s.quiet(context.Background(), due.cancelled) // who came in the meantime
 	s.takeLeave(due)
-	_ = s.http.Close()
-	// Now those end who could not be cancelled, but waited for their client.
-	s.quiet(context.Background(), earliest(time.Now().Add(patience), due.abandoned))
+	s.cut(due)
 }
 
 // hurryUp moves the deadlines when the second signal has come.
@@ -102,15 +98,22 @@ func (s *server) hurryUp(due *deadlines) {
 func (s *server) stopAccepting(due *deadlines) {
 	until := earliest(time.Now().Add(patience), due.requests)
 	for _, ln := range s.listeners {
-		_ = ln.Close()
+		s.releases = append(s.releases, s.joining(ln.Close))
 	}
-	if !s.accepting {
-		return
+	if s.released(context.Background(), due.moment()) { // afterwards no connection is unknown
+		within(until, &s.app.life.conns.fresh)
 	}
-	if !waitFor(s.hurry, until, s.ended) { // afterwards no connection is unknown
-		return
+}
+
+// released waits until all listeners are closed and no longer served, and
+// returns false at due or the end of hurry.
+func (s *server) released(hurry context.Context, due time.Time) bool {
+	for _, done := range s.releases {
+		if !waitFor(hurry, due, done) {
+			return false
+		}
 	}
-	within(until, &s.app.life.conns.fresh)
+	return true
 }
 
 // closeIdle closes the idle connections and has the server call no handler for
@@ -120,11 +123,58 @@ func (s *server) stopAccepting(due *deadlines) {
 //
 // It also tells the clients that speak HTTP/2 to go, but only those whose
 // connection is ready for it; the others are told with their first answer.
-func (s *server) closeIdle() {
+func (s *server) closeIdle(due *deadlines) {
 	s.app.life.conns.told.Store(true)
 	ended, end := context.WithCancel(context.Background())
 	end()
-	_ = s.http.Shutdown(ended) // it has not waited
+	s.call("closing of idle connections", due, func() error { return s.http.Shutdown(ended) })
+}
+
+// cut closes all connections. Then those end who could not be cancelled, but
+// waited for their client.
+func (s *server) cut(due *deadlines) {
+	until := earliest(time.Now().Add(patience), due.abandoned)
+	s.call("closing of connections", due, func() error {
+		s.app.life.conns.cut()
+		return s.http.Close() // of those that a listener gives back now: it waits for it
+	})
+	s.quiet(context.Background(), until)
+}
+
+// closing is a call of the http.Server that closes connections. Whatever its
+// context says it waits for the listeners, and over TLS for clients that take
+// nothing.
+type closing struct {
+	what string
+	done <-chan struct{}
+}
+
+// call makes such a call, and waits a moment for it and for those before.
+func (s *server) call(what string, due *deadlines, f func() error) {
+	s.closing = append(s.closing, closing{what, s.joining(func() error { _ = f(); return nil })})
+	until := due.moment()
+	for _, c := range s.closing {
+		waitFor(context.Background(), until, c.done)
+	}
+}
+
+// stuck says what of the http.Server, and of what the caller gave it, has not
+// returned. What waits for a listener is not named beside it.
+func (s *server) stuck() (left []string) {
+	for _, ln := range s.listeners {
+		if what := ln.stuck(); what != "" {
+			left = append(left, what)
+		}
+	}
+	if n := s.app.life.conns.hooks.len(); n > 0 {
+		left = append(left, counted(n, "call")+" of Options.Server.ConnState")
+	}
+	for _, c := range s.closing {
+		if len(left) == 0 && !isClosed(c.done) {
+			left = append(left, c.what)
+		}
+	}
+	return left
 }
 
 // takeLeave waits for the clients that speak HTTP/2 to close their connections.
@@ -140,14 +190,15 @@ func within(until time.Time, g *gauge) {
 	g.wait(ctx)
 }
 
-// quiet waits until no request is being handled, hijacked ones included, and
-// no response is under way, but not beyond due or the end of hurry.
+// quiet waits until no listener is held, no request is being handled, hijacked
+// ones included, no response is under way and no hook called, but not beyond due
+// or the end of hurry.
 func (s *server) quiet(hurry context.Context, due time.Time) {
 	ctx, cancel := context.WithDeadline(hurry, due)
 	defer cancel()
 	l := &s.app.life
-	for l.conns.busy.wait(ctx) && l.handlers.wait(ctx) {
-		if l.conns.busy.len()+l.handlers.len() == 0 {
+	for l.conns.busy.wait(ctx) && l.handlers.wait(ctx) && l.conns.hooks.wait(ctx) && s.released(hurry, due) {
+		if l.conns.busy.len()+l.handlers.len()+l.conns.hooks.len() == 0 {
 			return
 		}
 	}
@@ -191,7 +242,8 @@ func (s *server) joining(join func() error) <-chan struct{} {
 	return joined
 }
 
-// waitFor returns true when done is closed, false at due or the end of hurry.
+// waitFor returns true when done is closed, false at due or the end of hurry if
+// it is not closed then.
 func waitFor(hurry context.Context, due time.Time, done <-chan struct{}) bool {
 	ctx, cancel := context.WithDeadline(hurry, due)
 	defer cancel()
@@ -199,6 +251,15 @@ func waitFor(hurry context.Context, due time.Time, done <-chan struct{}) bool {
 	case <-done:
 		return true
 	case <-ctx.Done():
+		return isClosed(done)
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
 		return false
 	}
 }

@@ -154,6 +154,12 @@ func (s *Stopping) unwinding(start time.Time) deadlines {
 	}
 }
 
+// moment is until when the stop waits for what takes no time, unless it takes too
+// long: also where the stages have none, but then no longer in all.
+func (d *deadlines) moment() time.Time {
+	return earliest(time.Now(), d.abandoned).Add(patience)
+}
+
 // hurry has the stages that follow a cancellation begin now: a second signal
 // does not wait for the grace it ended.
 func (d *deadlines) hurry(s *Stopping, now time.Time) {

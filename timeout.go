@@ -12,7 +12,9 @@ import (
 // ServeMux. When the time is over the context of the handler and of its tasks
 // ends with [ErrRequestTimeout]. They are joined, and then the rules answer; by
 // default that is a 503. Work that is completed all the same has not timed
-// out, however late, and its response is sent.
+// out, however late, and its response is sent; but of a handler that has written
+// nothing when it returns, not even a status, nobody knows that: it has timed
+// out, whatever it returns.
 //
 // Nothing goes on behind an answer's back: a handler that ignores its context
 // is waited for, as is one that reads a body which does not come, for which

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
@@ -76,6 +77,67 @@ func TestTimeoutBesideAFailure(t *testing.T) {
 		wantReply(t, get(t, srv), http.StatusServiceUnavailable, "")
 		seen.wantOnce(t, errFirst)
 	})
+}
+
+// R13: a handler that returns nil as if nothing had happened has completed its
+// work only if it has said so, if only with a status.
+func TestTimeoutOfAHandlerThatSaysNothing(t *testing.T) {
+	says := func(write func(w http.ResponseWriter)) func(d time.Duration) http.HandlerFunc {
+		return func(d time.Duration) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Handler", "yes")
+				time.Sleep(d)
+				write(w)
+			}
+		}
+	}
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		method  string
+		want    int
+	}{
+		{"nothing, in time", says(func(http.ResponseWriter) {})(time.Second - 1), http.MethodGet, http.StatusOK},
+		{"nothing, too late", says(func(http.ResponseWriter) {})(time.Second + 1), http.MethodGet, http.StatusServiceUnavailable},
+		{"nothing to HEAD, too late", says(func(http.ResponseWriter) {})(time.Second + 1), http.MethodHead, http.StatusServiceUnavailable},
+		{"nothing, with a task that is too late", func(_ http.ResponseWriter, r *http.Request) {
+			startTask(r, func(context.Context) error { time.Sleep(2 * time.Second); return nil })
+		}, http.MethodGet, http.StatusServiceUnavailable},
+		{"a status, too late", says(func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) })(2 * time.Second), http.MethodGet, http.StatusOK},
+		{"no content", says(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) })(2 * time.Second), http.MethodGet, http.StatusNoContent},
+		{"not modified", says(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotModified) })(2 * time.Second), http.MethodGet, http.StatusNotModified},
+		{"a redirect", says(func(w http.ResponseWriter) {
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusSeeOther)
+		})(2 * time.Second), http.MethodPost, http.StatusSeeOther},
+		{"an empty body", says(func(w http.ResponseWriter) { _, _ = w.Write(nil) })(2 * time.Second), http.MethodGet, http.StatusOK},
+		{"a header that is flushed", says(func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() })(2 * time.Second), http.MethodGet, http.StatusOK},
+		{"an informational status", says(func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints) })(2 * time.Second), http.MethodGet, http.StatusServiceUnavailable},
+	}
+	wraps := map[string]func(app *creche.App, h http.Handler) http.Handler{
+		"inside":  func(app *creche.App, h http.Handler) http.Handler { return app.Middleware(app.Timeout(time.Second)(h)) },
+		"outside": func(app *creche.App, h http.Handler) http.Handler { return app.Timeout(time.Second)(app.Middleware(h)) },
+	}
+	for where, wrap := range wraps {
+		for _, tt := range tests {
+			in(t, tt.name+", "+where, func(t *testing.T) {
+				var answered error
+				app, seen := watched(creche.Options{Errors: []errorhandlers.Rule{errorhandlers.OnIs(creche.ErrRequestTimeout, func(_ http.ResponseWriter, _ *http.Request, err error) error {
+					answered = err
+					return errorhandlers.ErrDecline
+				})}})
+				srv := nurserytest.NewServer(t, wrap(app, tt.handler))
+				client := srv.Client()
+				client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+				got := ask(t, client, tt.method, srv.URL)
+				wantReply(t, got, tt.want, "")
+				if timedOut := tt.want == http.StatusServiceUnavailable; timedOut != errors.Is(answered, creche.ErrRequestTimeout) || timedOut != (got.header.Get("X-Handler") == "") {
+					t.Errorf("got the header %v, and rules that were asked for %v", got.header, answered)
+				}
+				seen.wantOnce(t)
+			})
+		}
+	}
 }
 
 // R13: the body is not what the deadline is for, and a client that dribbles

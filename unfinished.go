@@ -24,7 +24,10 @@ type UnfinishedError struct {
 	Dropped []nursery.TaskInfo
 	// Services are what still runs of services: "cron: stop".
 	Services []nursery.TaskInfo
-	at       time.Time
+	// Server is what has not returned of the caller's own that the server calls,
+	// or of its closing of connections: "Accept of the listener on [::]:80".
+	Server []string
+	at     time.Time
 }
 
 // Error names in its first line what was left, with its age where it still runs.
@@ -33,21 +36,30 @@ func (e *UnfinishedError) Error() string {
 	var left []string
 	count := func(n int, what string) {
 		if n > 0 {
-			left = append(left, fmt.Sprintf("%d %s", n, what))
+			left = append(left, counted(n, what))
 		}
 	}
-	count(e.Requests, "requests")
-	count(e.Connections, "connections")
+	count(e.Requests, "request")
+	count(e.Connections, "connection")
 	for _, t := range e.Tasks {
 		left = append(left, "background task "+e.stuck(t))
 	}
 	if len(e.Dropped) > 0 {
-		left = append(left, fmt.Sprintf("%d background tasks that were still queued (%s)", len(e.Dropped), names(e.Dropped)))
+		left = append(left, fmt.Sprintf("%s still queued (%s)", counted(len(e.Dropped), "background task"), names(e.Dropped)))
 	}
 	for _, t := range e.Services {
 		left = append(left, "service "+e.stuck(t))
 	}
+	left = append(left, e.Server...)
 	return "creche: stopped without waiting any longer for " + strings.Join(left, ", ") + e.stacks()
+}
+
+// counted is n of what.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // stuck describes a task that ignored its cancellation.
@@ -94,7 +106,7 @@ func names(tasks []nursery.TaskInfo) string {
 // unfinished says what is left, or nil.
 func (s *server) unfinished() error {
 	a := s.app
-	e := &UnfinishedError{Connections: a.life.hijacked.len(), Dropped: a.waiting.left(), at: time.Now()}
+	e := &UnfinishedError{Connections: a.life.hijacked.len(), Dropped: a.waiting.left(), Server: s.stuck(), at: time.Now()}
 	e.Requests = max(0, a.life.handlers.len()-e.Connections)
 	left := nursery.Tree{Below: []nursery.Tree{a.background.Tree(), a.requests.Tree()}}
 	for _, v := range s.opened {
@@ -111,7 +123,7 @@ func (s *server) unfinished() error {
 			e.Services = append(e.Services, t.Tasks...)
 		}
 	}
-	if e.Requests+e.Connections+len(e.Tasks)+len(e.Dropped)+len(e.Services) == 0 {
+	if e.Requests+e.Connections+len(e.Tasks)+len(e.Dropped)+len(e.Services)+len(e.Server) == 0 {
 		return nil
 	}
 	return e

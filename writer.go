@@ -100,7 +100,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	if ok, err := w.room(len(p)); err != nil {
 		return 0, err
 	} else if !ok {
-		return w.response.w.Write(p)
+		n, err := w.response.w.Write(p)
+		return n, w.x().heard(err)
 	}
 	w.response.body = append(w.response.body, p...)
 	return len(p), nil
@@ -110,7 +111,8 @@ func (w *writer) WriteString(s string) (int, error) {
 	if ok, err := w.room(len(s)); err != nil {
 		return 0, err
 	} else if !ok {
-		return io.WriteString(w.response.w, s)
+		n, err := io.WriteString(w.response.w, s)
+		return n, w.x().heard(err)
 	}
 	w.response.body = append(w.response.body, s...)
 	return len(s), nil
@@ -169,7 +171,7 @@ func (w *writer) FlushError() error {
 		}
 		w.x().commit()
 	}
-	return http.NewResponseController(w.response.w).Flush()
+	return w.x().heard(http.NewResponseController(w.response.w).Flush())
 }
 
 // Hijack hands the connection over. The exchange goes on until its handler
@@ -214,7 +216,8 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	case w.x().state() == open:
 		w.response.state = committed
 	}
-	return io.Copy(w.response.w, src)
+	n, err := io.Copy(w.response.w, src)
+	return n, w.x().heard(err)
 }
 
 // Push is HTTP/2's server push. What has it may be under writers that do not.

@@ -25,9 +25,10 @@ func (e *RuleError) Unwrap() []error { return []error{e.Cause, e.Err} }
 // panicked makes a RuleError of what recover returned. It must be called by
 // the deferred function, whose stack still has the panic's below it.
 func panicked(rule *Rule, err error, v any) error {
-	cause := fmt.Errorf("panic: %v\n\n%s", v, debug.Stack())
+	stack := debug.Stack()
+	cause := fmt.Errorf("panic: %v\n\n%s", v, stack)
 	if reason, ok := v.(error); ok {
-		cause = fmt.Errorf("panic: %w\n\n%s", reason, debug.Stack())
+		cause = fmt.Errorf("panic: %w\n\n%s", reason, stack)
 	}
 	return &RuleError{Rule: rule, Err: err, Cause: cause}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing/synctest"
+	"time"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
@@ -24,6 +25,7 @@ func leaving() []check {
 		{"a client that leaves during the fan-out cancels it with ErrClientGone, and no rule runs", "R5, E5", both, leavesDuringFanOut},
 		{"a real error of a request whose client has left is reported, and no rule runs", "E5", both, leavesRealError},
 		{"a client that leaves during the answer cancels the handler and its tasks", "R5", both, leavesDuringAnswer},
+		{"a client that leaves while an event is written is no failure", "E5, R5", both, leavesDuringWrite},
 		{"a client that leaves while a rule's handler runs cancels that", "E9", both, leavesDuringRule},
 	}
 }
@@ -174,6 +176,27 @@ func leavesDuringAnswer(t *trial) {
 	}
 	leave()
 	t.await(ended, "the end of the request")
+	s.reported()
+}
+
+// leavesDuringWrite has the handler notice nothing but a write that fails.
+func leavesDuringWrite(t *trial) {
+	ended := t.gate()
+	s := t.serveBehind(opens(ended), unasked(t), one(func(w http.ResponseWriter, _ *http.Request, _ Params) error {
+		for ; ; time.Sleep(time.Second) {
+			if _, err := io.WriteString(w, "data: event\n\n"); err != nil {
+				return fmt.Errorf("sending an event: %w", err)
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return fmt.Errorf("sending an event: %w", err)
+			}
+		}
+	}))
+	c := s.start(http.MethodGet, "/one", nil)
+	synctest.Wait()
+	c.leave()
+	t.await(ended, "the end of the request")
+	c.wait()
 	s.reported()
 }
 

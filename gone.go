@@ -1,0 +1,78 @@
+package creche
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/creche-go/creche/nursery"
+)
+
+// clientGone reports whether there is nobody to answer. The nursery may have
+// been cancelled by a failure before the client left, so its own cause is not
+// enough; nor is that of the outer context, which may end only after a write has
+// failed.
+func (x *Exchange) clientGone() bool {
+	if x.response.unheard != nil {
+		return true
+	}
+	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+}
+
+// heard notes err, with which the server's writer failed, if it says that the
+// client has left. It returns err.
+func (x *Exchange) heard(err error) error {
+	if err != nil && x.response != nil && x.saysGone(err) {
+		x.response.unheard = err
+	}
+	return err
+}
+
+// saysGone tells a client that left from what else a write may fail with: a
+// deadline, a body that is longer than declared or not allowed, the source of a
+// copy, a connection that the stop has closed.
+func (x *Exchange) saysGone(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	if op := lastOp(err); op != nil {
+		_, sending := op.Err.(*os.SyscallError) // and not reading the source
+		return op.Op == "write" || op.Op == "readfrom" && sending
+	}
+	// These are also said of connections that the stop has closed. Those of HTTP/2
+	// net/http does not export.
+	gone := err == io.ErrClosedPipe || err.Error() == "http2: stream closed" || err.Error() == "client disconnected"
+	return gone && !errors.Is(context.Cause(x.ctx), ErrShutdown)
+}
+
+// lastOp returns the innermost operation of the network that err is of.
+func lastOp(err error) (op *net.OpError) {
+	for {
+		inner, ok := errors.AsType[*net.OpError](err)
+		if !ok {
+			return op
+		}
+		op, err = inner, inner.Err
+	}
+}
+
+// besides returns what err has besides the leaving of the client: nil where
+// that is all.
+func (x *Exchange) besides(err error) error {
+	return nursery.Filter(err, func(leaf error) bool {
+		return !inChain(leaf, ErrClientGone) && !inChain(leaf, x.response.unheard)
+	})
+}
+
+// reportGone reports the real errors of a request whose client has gone.
+func (x *Exchange) reportGone(err error) {
+	real := nursery.Filter(x.besides(err), func(leaf error) bool { return !reported(leaf) })
+	if real != nil {
+		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
+		return
+	}
+	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
+}
