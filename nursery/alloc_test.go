@@ -4,6 +4,7 @@ package nursery_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"testing"
 	"unsafe"
@@ -181,4 +182,16 @@ func TestAllocOfAListingAfterARush(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestAllocOfIs(t *testing.T) {
+	wrapped := fmt.Errorf("x: %w", &link{errB})
+	for _, err := range []error{wrapped, errA} {
+		if got, _ := cost(func() { _ = nursery.Is(err, errA) }); got != 0 {
+			t.Errorf("Is of %v: got %v allocations, want none", err, got)
+		}
+		if got, _ := cost(func() { _, _ = nursery.AsType[numbered](err) }); got != 0 {
+			t.Errorf("AsType of %v: got %v allocations, want none", err, got)
+		}
+	}
 }
