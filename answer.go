@@ -71,7 +71,7 @@ func (s *answering) finish(faults error) {
 	x := s.x
 	told := ruleErrors(faults)
 	gone := s.failed != nil && x.clientGone()
-	if s.failed != nil && s.failed != http.ErrAbortHandler && !(gone && reaches(s.failed, ErrClientGone)) {
+	if s.failed != nil && s.failed != http.ErrAbortHandler && !(gone && nursery.Is(s.failed, ErrClientGone)) {
 		told = append(told, &errorhandlers.RuleError{Rule: s.chosen.Rule, Err: s.chosen.Err, Cause: s.failed})
 	}
 	x.reportAll(told)

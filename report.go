@@ -41,7 +41,7 @@ func (x *Exchange) reportAll(errs []error) {
 
 // reportGone reports the real errors of a request whose client has gone.
 func (x *Exchange) reportGone(err error) {
-	real := nursery.Filter(err, func(leaf error) bool { return !inChain(leaf, ErrClientGone) && !reported(leaf) })
+	real := nursery.Filter(err, func(leaf error) bool { return !nursery.Is(leaf, ErrClientGone) && !reported(leaf) })
 	if real != nil {
 		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
 		return
@@ -77,16 +77,6 @@ func reported(leaf error) (is bool) {
 // longestChain is how many links of an error's chain are looked at, which may
 // be a ring.
 const longestChain = 1 << 18
-
-// reaches is errors.Is for errors that may hold themselves.
-func reaches(err, target error) bool {
-	for leaf := range nursery.Leaves(err) {
-		if inChain(leaf, target) {
-			return true
-		}
-	}
-	return false
-}
 
 // reportRest reports the leaves of err that chosen does not answer, and those
 // that it answers only by saying that something is wrong here; but not what

@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/creche-go/creche/nursery"
@@ -52,7 +51,7 @@ func (x *Exchange) handOver(err error) {
 // been cancelled by a failure before the client left, so its own cause is not
 // enough.
 func (x *Exchange) clientGone() bool {
-	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+	return x.ctx.Err() != nil && !x.is(slowBody) && nursery.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // abort ends the connection, so that nobody takes what was sent of the
