@@ -32,6 +32,14 @@ func endless() map[string]error {
 	return map[string]error{"a ring": r, "branches that are a ring": k}
 }
 
+// ringless wraps err so many times.
+func ringless(links int, err error) error {
+	for range links {
+		err = &ring{err}
+	}
+	return err
+}
+
 var errPlain = errors.New("plain")
 
 // everyEndless runs test in a bubble for each of them.

@@ -41,9 +41,9 @@ func (x *Exchange) reportAll(errs []error) {
 
 // reportGone reports the real errors of a request whose client has gone.
 func (x *Exchange) reportGone(err error) {
-	real := nursery.Filter(err, func(leaf error) bool { return !nursery.Is(leaf, ErrClientGone) && !reported(leaf) })
-	if real != nil {
-		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
+	untold := nursery.Filter(err, func(leaf error) bool { return !nursery.Is(leaf, ErrClientGone) && !reported(leaf) })
+	if untold != nil {
+		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, untold))
 		return
 	}
 	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
@@ -131,7 +131,7 @@ func tell(faults []error, leaf error) bool {
 // panics, as a typed nil's does, ends a chain, and no chain is endless.
 func inChain(leaf, err error) (is bool) {
 	defer func() { _ = recover() }()
-	for link, links := leaf, 0; link != nil && links < 1000; link, links = errors.Unwrap(link), links+1 {
+	for link, links := leaf, 0; link != nil && links < longestChain; link, links = errors.Unwrap(link), links+1 {
 		if same(link, err) {
 			return true
 		}
