@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -193,5 +195,31 @@ func TestAllocOfIs(t *testing.T) {
 		if got, _ := cost(func() { _, _ = nursery.AsType[numbered](err) }); got != 0 {
 			t.Errorf("AsType of %v: got %v allocations, want none", err, got)
 		}
+	}
+}
+
+// Names that are never used again, or are cut out of something large, leave
+// little behind.
+//
+// N18
+func TestAllocOfNamesThatComeOnce(t *testing.T) {
+	const names, size = 1500, 64 << 10
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range names {
+		large := strings.Repeat("x", size) + strconv.Itoa(i)
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(succeeds, nursery.Name(large))
+			n.Go(succeeds, nursery.Name(large[size:]))
+			return nil
+		})
+	}
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("got %d KiB kept, want at most 1 MiB", (after-before)>>10)
 	}
 }
