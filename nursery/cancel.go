@@ -165,7 +165,8 @@ func (f *Failure) whose() string {
 	case f.Task != "":
 		return "task " + f.Task
 	case f.Index > 0:
-		return "task " + strconv.Itoa(f.Index)
+		var room [24]byte
+		return string(strconv.AppendInt(append(room[:0], "task "...), int64(f.Index), 10))
 	}
 	return "the body"
 }
