@@ -64,6 +64,28 @@ func (t *tree) checkSelector(s *source, imports map[string]string, groups map[st
 	return nil
 }
 
+// lookers are the packages that look into what users' errors wrap.
+var lookers = []string{".", "nursery", "errorhandlers", "adapters/httpcreche", "adapters/chicreche", "adapters/echocreche", "adapters/echo5creche", "websocket"}
+
+// checkSearches keeps the promise that an error which holds itself hangs
+// nothing: package errors would follow it for ever.
+func checkSearches(t *tree) (faults []string) {
+	for _, s := range t.sources {
+		if s.isTest() || !slices.Contains(lookers, path.Dir(s.name)) {
+			continue
+		}
+		errors, imported := s.imports()["errors"]
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if ok && imported && lastName(sel.X) == errors && slices.Contains([]string{"Is", "As", "AsType"}, sel.Sel.Name) {
+				faults = append(faults, fmt.Sprintf("%s: errors.%s follows a ring for ever: see nursery.Is", t.at(sel), sel.Sel.Name))
+			}
+			return true
+		})
+	}
+	return faults
+}
+
 // waitGroups returns, by package, the names of all that is declared there as a
 // sync.WaitGroup. Their method Go starts a goroutine. Without type checking a
 // name stands for all variables of that name, which is near enough.

@@ -16,6 +16,7 @@ var rules = map[string]func(*tree) []string{
 	"a module depends on its own router only": checkDependencies,
 	"goroutines start in one place":           checkSpawns,
 	"modules stand alone":                     checkModules,
+	"searches of errors end":                  checkSearches,
 	"exported names are documented":           checkDocs,
 }
 
@@ -183,6 +184,11 @@ func TestArchitectureChecksFail(t *testing.T) {
 			"a callback on a context", "errorhandlers/x.go",
 			"package errorhandlers\n\nimport \"context\"\n\nfunc f(ctx context.Context) { context.AfterFunc(ctx, func() {}) }\n",
 			"errorhandlers/x.go:5: context.AfterFunc",
+		},
+		{
+			"a search without end", "adapters/chicreche/x.go",
+			"package chicreche\n\nimport \"errors\"\n\nvar _ = errors.Is(nil, nil)\n",
+			"adapters/chicreche/x.go:5: errors.Is follows a ring for ever",
 		},
 		{
 			"a nested module forgets its replace", "adapters/chicreche/go.mod",

@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"errors"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -81,7 +80,7 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		err := task(&detached{Context: ctx, values: values})
 		switch {
 		case err == nil || ctx.Err() == nil:
-		case errors.Is(err, nursery.ErrDropped):
+		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
 			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)

@@ -2,12 +2,12 @@ package creche
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"os"
 
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // body is an Exchange seen as the body of its request.
@@ -47,7 +47,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := outer.Body.Read(p)
-	if err != nil && err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && err != io.EOF && nursery.Is(err, os.ErrDeadlineExceeded) {
 		(*Exchange)(b).mark(slowBody)
 		err = &errorhandlers.BodyTimeoutError{Err: err}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // Why a request was cancelled, for errors.Is with [context.Cause] of its
@@ -24,7 +25,7 @@ var (
 // says what it is.
 func requestCause(cause error) error {
 	switch {
-	case errors.Is(cause, ErrShutdown), errors.Is(cause, ErrClientGone), errors.Is(cause, ErrRequestTimeout):
+	case nursery.Is(cause, ErrShutdown), nursery.Is(cause, ErrClientGone), nursery.Is(cause, ErrRequestTimeout):
 		return cause
 	case cause == context.Canceled:
 		return ErrClientGone

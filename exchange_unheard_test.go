@@ -64,12 +64,12 @@ func sends(w http.ResponseWriter, _ *http.Request) error {
 // connection itself copy, which has the system copy a file.
 func copies(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path == "/" {
-		_, err := io.Copy(w, endless{})
+		_, err := io.Copy(w, zeros{})
 		return err
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(1<<30))
 	if r.URL.Path == "/declared" {
-		_, err := io.Copy(w, endless{})
+		_, err := io.Copy(w, zeros{})
 		return err
 	}
 	file, err := os.CreateTemp("", "")
@@ -84,9 +84,9 @@ func copies(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-type endless struct{}
+type zeros struct{}
 
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // A client that leaves while something is written to it is no failure, whether
 // the write or the context is the first to notice.

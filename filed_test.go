@@ -44,6 +44,8 @@ func TestFailOnce(t *testing.T) {
 		{"one that cannot be compared", []error{list{"a"}, list{"a"}, fmt.Errorf("wrapped: %w", list{"a"})}, 1},
 		{"two that cannot be compared and differ", []error{list{"a"}, list{"b"}}, 2},
 		{"one that can be compared with some only", []error{hollow{1}, hollow{list{"a"}}, hollow{list{"a"}}, hollow{1}}, 2},
+		{"an error and then what wraps it a hundred thousand times", []error{first, ringless(100_000, first)}, 1},
+		{"a ring and another", []error{endless()["a ring"], endless()["a ring"]}, 2},
 		{"nil", []error{nil, first, nil}, 1},
 		{"a typed nil whose methods panic", []error{(*panicking)(nil), (*panicking)(nil)}, 1},
 	} {

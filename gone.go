@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,7 +18,7 @@ func (x *Exchange) clientGone() bool {
 	if x.response.unheard != nil {
 		return true
 	}
-	return x.ctx.Err() != nil && !x.is(slowBody) && errors.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
+	return x.ctx.Err() != nil && !x.is(slowBody) && nursery.Is(requestCause(context.Cause(x.ctx)), ErrClientGone)
 }
 
 // heard notes err, with which the server's writer failed, if it says that the
@@ -35,7 +34,7 @@ func (x *Exchange) heard(err error) error {
 // deadline, a body that is longer than declared or not allowed, the source of a
 // copy, a connection that the stop has closed.
 func (x *Exchange) saysGone(err error) bool {
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+	if nursery.Is(err, os.ErrDeadlineExceeded) || nursery.Is(err, net.ErrClosed) {
 		return false
 	}
 	if op := lastOp(err); op != nil {
@@ -45,13 +44,13 @@ func (x *Exchange) saysGone(err error) bool {
 	// These are also said of connections that the stop has closed. Those of HTTP/2
 	// net/http does not export.
 	gone := err == io.ErrClosedPipe || err.Error() == "http2: stream closed" || err.Error() == "client disconnected"
-	return gone && !errors.Is(context.Cause(x.ctx), ErrShutdown)
+	return gone && !nursery.Is(context.Cause(x.ctx), ErrShutdown)
 }
 
 // lastOp returns the innermost operation of the network that err is of.
 func lastOp(err error) (op *net.OpError) {
 	for {
-		inner, ok := errors.AsType[*net.OpError](err)
+		inner, ok := nursery.AsType[*net.OpError](err)
 		if !ok {
 			return op
 		}
@@ -69,9 +68,9 @@ func (x *Exchange) besides(err error) error {
 
 // reportGone reports the real errors of a request whose client has gone.
 func (x *Exchange) reportGone(err error) {
-	real := nursery.Filter(x.besides(err), func(leaf error) bool { return !reported(leaf) })
-	if real != nil {
-		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, real))
+	untold := nursery.Filter(x.besides(err), func(leaf error) bool { return !reported(leaf) })
+	if untold != nil {
+		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, untold))
 		return
 	}
 	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)

@@ -120,7 +120,7 @@ func tell(faults []error, leaf error) bool {
 // panics, as a typed nil's does, ends a chain, and no chain is endless.
 func inChain(leaf, err error) (is bool) {
 	defer func() { _ = recover() }()
-	for link, links := leaf, 0; link != nil && links < 1000; link, links = errors.Unwrap(link), links+1 {
+	for link, links := leaf, 0; link != nil && links < longestChain; link, links = errors.Unwrap(link), links+1 {
 		if same(link, err) {
 			return true
 		}

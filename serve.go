@@ -193,7 +193,7 @@ func (s *server) listen(ctx context.Context, addr string) error {
 	switch {
 	case err == nil:
 		s.listenOn([]net.Listener{ln})
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // a stop that came early
+	case ctx.Err() != nil && nursery.Is(err, ctx.Err()): // a stop that came early
 		return nil
 	}
 	return err

@@ -198,7 +198,7 @@ func withoutEchoes(ctx context.Context, err error) error {
 	}
 	cause := context.Cause(ctx)
 	return nursery.Filter(err, func(leaf error) bool {
-		return !errors.Is(leaf, context.Canceled) && !errors.Is(leaf, cause)
+		return !nursery.Is(leaf, context.Canceled) && !nursery.Is(leaf, cause)
 	})
 }
 

@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/creche-go/creche/nursery"
@@ -38,7 +37,7 @@ func (x *Exchange) timedOut(parent context.Context) bool {
 	if x.state() != open || x.written() || parent.Err() == nil {
 		return false
 	}
-	return errors.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
+	return nursery.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is

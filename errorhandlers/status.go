@@ -103,19 +103,40 @@ func foreignStatus(link error, foreign func(error) (int, bool)) (status int) {
 		}
 	}()
 	code, ok := foreign(link)
-	if !ok || code == http.StatusBadRequest && unread(errors.Unwrap(link)) {
+	if !ok || code == http.StatusBadRequest && unread(errors.Unwrap(link), new(int)) {
 		return 0
 	}
 	return validStatus(code)
 }
 
-// unread reports whether err is of a body that could not be read to its end. A
-// binder's 400 for that says less than the error of reading, which is left to
-// speak for itself.
-func unread(err error) bool {
-	var tooLarge *http.MaxBytesError
-	var slow *BodyTimeoutError
-	return errors.As(err, &tooLarge) || errors.As(err, &slow)
+// nearBelow is how many links below a binder's 400 are looked at. Every such
+// link of a chain looks, so that all of it would cost the square of its length,
+// and a ring has no end.
+const nearBelow = 64
+
+// unread reports whether err, or what it wraps, is of a body that could not be
+// read to its end. A binder's 400 for that says less than the error of reading,
+// which is left to speak for itself. It counts the links in seen.
+func unread(err error, seen *int) bool {
+	for ; err != nil && *seen < nearBelow; *seen++ {
+		if closesConnection(err) {
+			return true
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() error }:
+			err = u.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, kid := range u.Unwrap() {
+				if *seen++; unread(kid, seen) {
+					return true
+				}
+			}
+			return false
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 func validStatus(status int) int {

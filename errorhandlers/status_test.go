@@ -85,9 +85,11 @@ type timeoutOf struct {
 
 func (e timeoutOf) Unwrap() error { return e.err }
 
-func TestForeignStatusIsOptIn(t *testing.T) { // E6
+func TestForeignStatusIsOptIn(t *testing.T) { // E6, E8
 	f := frames(t, []rule{errorhandlers.OnStatus(409, say("409"))})
 	trusting := errorhandlers.Search{Status: errorhandlers.ForeignStatus}
+	self, branches := &loop{}, &tree{}
+	self.next, branches.kids = self, []error{branches, errOther, &loop{branches}}
 	for _, tc := range []struct {
 		name   string
 		search errorhandlers.Search
@@ -106,6 +108,11 @@ func TestForeignStatusIsOptIn(t *testing.T) { // E6
 		{"and to its being slow", trusting, bound{foreign{400}, &errorhandlers.BodyTimeoutError{}}, "own 408"},
 		{"but to nothing else", trusting, bound{foreign{400}, errOther}, "own 400"},
 		{"and no other status does", trusting, bound{foreign{422}, &http.MaxBytesError{Limit: 1}}, "own 422"},
+		{"a 400 around a ring", trusting, bound{foreign{400}, self}, "own 400"},
+		{"around branches that are a ring", trusting, bound{foreign{400}, branches}, "own 400"},
+		{"around branches, one of which is the body's size", trusting, bound{foreign{400}, errors.Join(errOther, &http.MaxBytesError{Limit: 1})}, "own 413"},
+		{"around a hundred thousand links", trusting, bound{foreign{400}, chainOf(100_000, errOther)}, "own 400"},
+		{"a hundred thousand of them", trusting, manyBound(100_000, &http.MaxBytesError{Limit: 1}), "own 400"},
 		{"a router's own", errorhandlers.Search{Status: func(err error) (int, bool) { return 410, err == errOther }}, &upstream{errOther}, "own 410"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -114,6 +121,22 @@ func TestForeignStatusIsOptIn(t *testing.T) { // E6
 			}
 		})
 	}
+}
+
+// chainOf wraps err many times.
+func chainOf(links int, err error) error {
+	for range links {
+		err = &loop{err}
+	}
+	return err
+}
+
+// manyBound wraps err in many errors of binders.
+func manyBound(links int, err error) error {
+	for range links {
+		err = bound{foreign{400}, err}
+	}
+	return err
 }
 
 // bound is the error of a binder.

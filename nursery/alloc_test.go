@@ -4,7 +4,10 @@ package nursery_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -181,4 +184,42 @@ func TestAllocOfAListingAfterARush(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestAllocOfIs(t *testing.T) {
+	wrapped := fmt.Errorf("x: %w", &link{errB})
+	for _, err := range []error{wrapped, errA} {
+		if got, _ := cost(func() { _ = nursery.Is(err, errA) }); got != 0 {
+			t.Errorf("Is of %v: got %v allocations, want none", err, got)
+		}
+		if got, _ := cost(func() { _, _ = nursery.AsType[numbered](err) }); got != 0 {
+			t.Errorf("AsType of %v: got %v allocations, want none", err, got)
+		}
+	}
+}
+
+// Names that are never used again, or are cut out of something large, leave
+// little behind.
+//
+// N18
+func TestAllocOfNamesThatComeOnce(t *testing.T) {
+	const names, size = 1500, 64 << 10
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range names {
+		large := strings.Repeat("x", size) + strconv.Itoa(i)
+		_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(succeeds, nursery.Name(large))
+			n.Go(succeeds, nursery.Name(large[size:]))
+			return nil
+		})
+	}
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("got %d KiB kept, want at most 1 MiB", (after-before)>>10)
+	}
 }

@@ -3,8 +3,8 @@ package nursery
 import "context"
 
 // Attach runs f as a task of n in the caller's own goroutine, and returns what
-// f does. It is for goroutines that others own and that call us: a handler of
-// net/http, a callback of a driver.
+// f does, a failure wrapped. It is for goroutines that others own and that call
+// us: a handler of net/http, a callback of a driver.
 //
 //	func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //		err := s.nursery.Attach("snapshot", func(ctx context.Context) error { return s.snapshot(ctx, w) })
@@ -16,7 +16,9 @@ import "context"
 // is none). A panic of f cancels n and is reported like any, and is then raised
 // in the caller as a [*PanicError], unless [ReturnPanics] says otherwise; a
 // Goexit is a failure of n and goes on. So both the caller and the join of n
-// learn of it. It does not count against a [Limit].
+// learn of it. A caller who is of n, its body or a task, may pass that on: error
+// and panic are known there, as those of [Task.Wait] are, and told once. (A Goexit
+// ends caller and f, and counts for both.) It does not count against a [Limit].
 //
 // When n has closed Attach returns [ErrClosed] and does not call f. A nil f, a
 // nil nursery and one that was never opened panic.
@@ -51,30 +53,36 @@ func (t *task) attached(f func(context.Context) error) error {
 			t.settle(exited(t.failure(ErrGoexit)))
 		}
 	}()
-	err, panicked := t.callAttached(f)
+	err, end := t.callAttached(f)
 	returned = true
-	if panicked && onPanic != ReturnPanics {
+	switch {
+	case end == nil || end.Err == nil: // an echo is the caller's to return
+		return err
+	case end.panicked && onPanic != ReturnPanics:
 		panic(err)
 	}
-	return err
+	return &told{err: err, n: t.n}
 }
 
-func (t *task) callAttached(f func(context.Context) error) (err error, panicked bool) {
+// callAttached returns what f ended with and, if that is an error, how it was
+// settled.
+func (t *task) callAttached(f func(context.Context) error) (err error, end *failure) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
-			failed := t.n.panicked(t.index, t.name(), v)
-			err, panicked = failed.Err, true
-			t.settle(failed)
+			end = t.n.panicked(t.index, t.name(), v)
+			err = end.Err
+			t.settle(end)
 		}
 	}()
 	err = f((*scope)(t.n))
 	returned = true
 	if err != nil {
-		t.settle(t.failure(err))
+		end = t.failure(err)
+		t.settle(end)
 	}
-	return err, false
+	return err, end
 }

@@ -3,7 +3,10 @@ package nursery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +87,82 @@ func TestAttachedFunctionsThatFail(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Who attaches to its own nursery fails with what it is told, as with what a
+// handle tells.
+//
+// N3, N9, N21
+func TestAFailureAttachedFromInsideIsFiledOnce(t *testing.T) {
+	tests := []struct {
+		name    string
+		f       func(context.Context) error
+		opt     nursery.Option
+		reports int
+	}{
+		{"an error", failing(errA), nursery.Limit(10), 0},
+		{"several", failing(errors.Join(errA, errB)), nursery.Limit(10), 0},
+		{"a panic", panicking(errA), nursery.Limit(10), 1},
+		{"a panic that is returned", panicking(errA), nursery.OnPanic(nursery.ReturnPanics), 1},
+		{"an isolated error", failing(errA), nursery.Isolate(), 1},
+		{"an isolated panic", panicking(errA), nursery.Isolate(), 1},
+	}
+	for _, tt := range tests {
+		for _, where := range []string{"the body", "a task"} {
+			t.Run(tt.name+", of "+where, func(t *testing.T) {
+				var seen reports
+				var inside *nursery.Nursery
+				attaches := func(context.Context) error {
+					if err := inside.Attach("f", tt.f); err != nil {
+						return fmt.Errorf("attached: %w", err)
+					}
+					return nil
+				}
+				_ = raised(func() {
+					_ = nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+						if inside = n; where == "the body" {
+							return attaches(ctx)
+						}
+						n.Go(attaches)
+						return nil
+					}, tt.opt, seen.observe())
+				})
+				failures, want := inside.Failures(), 1
+				isolated := strings.HasPrefix(tt.name, "an isolated")
+				if isolated && where == "a task" {
+					want = 0 // it is reported instead
+				}
+				if len(failures) != want || want == 1 && !isolated && failures[0].Task != "f" {
+					t.Errorf("got %+v, want %d, of what was attached", failures, want)
+				}
+				if got := len(seen.all); got != tt.reports {
+					t.Errorf("got reports %v, want %d", seen.all, tt.reports)
+				}
+			})
+		}
+	}
+}
+
+// Whoever else attaches has an error that its own nursery does not know.
+//
+// N3, N21
+func TestAFailureAttachedFromOutsideIsAFailureThereToo(t *testing.T) {
+	var attached error
+	outside := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+		attached = nursery.Run(context.Background(), func(_ context.Context, m *nursery.Nursery) error {
+			n.Go(func(context.Context) error { return m.Attach("f", failing(errA)) })
+			for n.Len() > 0 {
+				runtime.Gosched()
+			}
+			return nil
+		})
+		return nil
+	})
+	for _, err := range []error{attached, outside} {
+		if !errors.Is(err, errA) {
+			t.Errorf("got %v, want %v", err, errA)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package nursery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -144,6 +143,6 @@ func isPermanent(err error) (bare error, is bool) {
 	if p, ok := err.(*permanent); ok {
 		return p.error, true
 	}
-	var p *permanent
-	return err, errors.As(err, &p)
+	_, is = AsType[*permanent](err)
+	return err, is
 }

@@ -72,15 +72,23 @@ func (n *Nursery) cancelledBy(who string, reason error) *Cancelled {
 // Cancel cancels the nursery: its context ends with a [*Cancelled] that
 // unwraps to cause, or to [context.Canceled] if cause is nil, and tasks still
 // queued are dropped. Cancelling is not a failure: Run returns nil if nothing
-// else goes wrong. The first cancellation wins and further calls do nothing.
-// So does Cancel after the nursery closed. It does not wait, and may be called
+// else goes wrong. The first cancellation wins, be it the parent's end, and
+// further calls do nothing. So does Cancel after the nursery closed. It does not wait, and may be called
 // from any goroutine; on a nursery that was never opened it panics.
 func (n *Nursery) Cancel(cause error) {
 	n.mustBeOpened("Cancel")
 	if cause == nil {
 		cause = context.Canceled
 	}
-	n.cancel(n.cancelledBy("Cancel", cause))
+	n.cancelUnlessEnded(n.cancelledBy("Cancel", cause))
+}
+
+// cancelUnlessEnded is cancel for those who have not looked whether the parent
+// has ended, which then came first.
+func (n *Nursery) cancelUnlessEnded(c *Cancelled) {
+	if n.ended() == nil {
+		n.cancel(c)
+	}
 }
 
 // cancel ends the nursery's context with c unless it has ended.
@@ -157,7 +165,8 @@ func (f *Failure) whose() string {
 	case f.Task != "":
 		return "task " + f.Task
 	case f.Index > 0:
-		return "task " + strconv.Itoa(f.Index)
+		var room [24]byte
+		return string(strconv.AppendInt(append(room[:0], "task "...), int64(f.Index), 10))
 	}
 	return "the body"
 }

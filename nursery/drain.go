@@ -128,7 +128,7 @@ func (n *Nursery) softly() {
 }
 
 func (n *Nursery) cancelAfter(grace time.Duration) {
-	hard := func() { n.cancel(n.cancelledBy("Drain", context.DeadlineExceeded)) }
+	hard := func() { n.cancelUnlessEnded(n.cancelledBy("Drain", context.DeadlineExceeded)) }
 	if grace == 0 {
 		hard()
 		return

@@ -1,6 +1,9 @@
 package nursery
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // sift strips the echoes of the nursery's cancellation from what a task or
 // the body returned. It returns what is left, which is err itself if there
@@ -72,10 +75,9 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 			return true, false
 		case isContextError(err), n.knowsEcho(err):
 			return true, c.parent
-		case !isPointer(err): // cannot be told from its equals
 		case err == error(c):
 			return true, c.parent
-		case parentCause != nil && err == parentCause, c.parent && err == c.reason:
+		case parentCause != nil && equal(err, parentCause), c.parent && equal(err, c.reason):
 			return true, true
 		}
 		switch other := err.(type) {
@@ -101,14 +103,27 @@ func (n *Nursery) knowsEcho(err error) (echo bool) {
 	return echo
 }
 
+// equal is == that also knows errors which cannot be compared, such as slices:
+// by what is in them.
+func equal(a, b error) bool {
+	t := reflect.TypeOf(a)
+	switch {
+	case t != reflect.TypeOf(b):
+		return false
+	case t.Kind() == reflect.Pointer, reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable():
+		return a == b
+	}
+	return reflect.DeepEqual(a, b)
+}
+
 // parentCause returns the cause of the parent's end, nil before it and for
-// causes that cannot be told from others.
+// those that are known in any case.
 func (n *Nursery) parentCause() error {
 	if n.parent.Err() == nil {
 		return nil
 	}
 	cause := context.Cause(n.parent)
-	if cause == nil || isContextError(cause) || !isPointer(cause) {
+	if isContextError(cause) {
 		return nil
 	}
 	return cause

@@ -1,5 +1,7 @@
 package nursery
 
+import "slices"
+
 // maxFailures is how many failures a nursery keeps. The rest is counted, and
 // each still reported, so that a nursery that lives for ever stays small.
 const maxFailures = 64
@@ -68,6 +70,10 @@ func (n *Nursery) handOver(f *failure) {
 func (n *Nursery) file(f *failure) {
 	n.mu.Lock()
 	r := n.rarely()
+	if f.isFiled(r.failures) {
+		n.mu.Unlock()
+		return
+	}
 	first, kept, fresh := len(r.failures) == 0, len(r.failures) < maxFailures, f.fresh
 	f.fresh = false
 	if f.panicked && !r.panicked { // the one to raise is kept in any case
@@ -85,6 +91,13 @@ func (n *Nursery) file(f *failure) {
 	if fresh || !kept {
 		n.reportAs(f, fresh)
 	}
+}
+
+// isFiled reports whether f is a panic on its way through the nursery that
+// filed it when it happened, as that of what was attached from inside is.
+func (f *failure) isFiled(before []*failure) bool {
+	p, ok := f.Err.(*PanicError)
+	return ok && f.panicked && !f.fresh && slices.ContainsFunc(before, func(b *failure) bool { return b.Err == error(p) })
 }
 
 // fileCut files, once, that the parent's end cut work short. What Run returns

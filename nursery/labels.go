@@ -3,6 +3,7 @@ package nursery
 import (
 	"context"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -26,13 +27,18 @@ func (t *task) label() bool {
 }
 
 // labelSets pools the contexts that labels are set from, for they take four
-// times as long to make as to set. It is bounded because names need not be.
+// times as long to make as to set. Names need not be few, nor short, nor ever
+// come again: so it keeps the first thousand that are not long, which is less
+// than half a megabyte, and those that come later are made each time.
 var labelSets struct {
 	sync.Map // from labelKey to context.Context
 	size     atomic.Int64
 }
 
-const maxLabelSets = 1000
+const (
+	maxLabelSets  = 1000
+	maxPooledName = 128 // bytes, of nursery and task together
+)
 
 type labelKey struct{ nursery, task string }
 
@@ -43,15 +49,23 @@ func labelled(ctx context.Context, nursery, task string) context.Context {
 	if !own {
 		return withLabels(ctx, nursery, task)
 	}
+	if len(nursery)+len(task) > maxPooledName {
+		return withLabels(context.Background(), nursery, task)
+	}
 	key := labelKey{nursery, task}
 	if kept, ok := labelSets.Load(key); ok {
 		return kept.(context.Context)
 	}
-	made := withLabels(context.Background(), nursery, task)
-	if labelSets.size.Add(1) <= maxLabelSets {
-		labelSets.Store(key, made)
+	if labelSets.size.Load() >= maxLabelSets {
+		return withLabels(context.Background(), nursery, task)
 	}
-	return made
+	// A name may be a piece of something large, which must not be kept with it.
+	key = labelKey{strings.Clone(nursery), strings.Clone(task)}
+	made, known := labelSets.LoadOrStore(key, withLabels(context.Background(), key.nursery, key.task))
+	if !known {
+		labelSets.size.Add(1)
+	}
+	return made.(context.Context)
 }
 
 func withLabels(ctx context.Context, nursery, task string) context.Context {

@@ -49,6 +49,7 @@ const (
 // nursery itself within one small allocation.
 type rare struct {
 	failures []*failure
+	first    [1]*failure // room for the only one, which most are
 	omitted  int
 	panicked bool // a panic is among them
 	cut      bool // the parent's end cut work short, and is filed
@@ -63,6 +64,7 @@ func (n *Nursery) rarely() *rare {
 		return r
 	}
 	r := new(rare)
+	r.failures = r.first[:0]
 	n.rare.Store(r)
 	return r
 }

@@ -199,7 +199,9 @@ type TaskOption struct {
 // Name names the task in errors, reports, listings and goroutine profiles,
 // where its goroutine, and those that it starts in turn, have the labels
 // "nursery" (if that has a [Title]) and "task". [Nursery.Tree] tells its age
-// and where it was started. All that costs half a microsecond.
+// and where it was started. All that costs half a microsecond, and for good the
+// memory of the first thousand names of up to 128 bytes, less than half a
+// megabyte; the labels of other names are made each time.
 func Name(name string) TaskOption { return TaskOption{name: name} }
 
 // Runs says for [Nursery.Tree] that the task runs f, which is for code that wraps

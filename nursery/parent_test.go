@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +156,50 @@ func TestTheParentsOwnCauseIsAnEcho(t *testing.T) {
 	}
 	if got := nursery.Run(ctx, body); got != errA {
 		t.Errorf("got %v, want %v bare", got, errA)
+	}
+}
+
+// tally cannot be compared.
+type tally []error
+
+func (tally) Error() string { return "tally" }
+
+// N4, N5: also one that is no pointer, whether it can be compared or not.
+func TestTheParentsCauseMayBeAValue(t *testing.T) {
+	tests := []struct {
+		name         string
+		cause, other error
+	}{
+		{"a struct", numbered{1}, numbered{2}},
+		{"a number", syscall.ECONNRESET, syscall.EPIPE},
+		{"a slice", tally{errA}, tally{errB}},
+		{"a struct that holds one", holding{tally{errA}}, holding{tally{errB}}},
+		{"a struct that holds one, or none", holding{tally{errA}}, holding{1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			returns := func(err error) error {
+				return nursery.Run(ctx, func(context.Context, *nursery.Nursery) error {
+					cancel(tt.cause)
+					return err
+				})
+			}
+			for _, echo := range []error{tt.cause, fmt.Errorf("wrapped: %w", tt.cause), errors.Join(tt.cause, tt.cause)} {
+				if got := returns(echo); !reflect.DeepEqual(got, tt.cause) {
+					t.Errorf("%v: got %v, want the cause bare", echo, got)
+				}
+				if got := nursery.FailAfter(ctx, time.Hour, failing(echo)); !reflect.DeepEqual(got, tt.cause) {
+					t.Errorf("%v: got %v from FailAfter, want the cause bare", echo, got)
+				}
+			}
+			if got := returns(errors.Join(tt.cause, tt.other)); len(multi(t, got).Failures) != 2 {
+				t.Errorf("got %v, want the cause and the other", got)
+			}
+			if got := returns(tt.other); !reflect.DeepEqual(got, tt.other) {
+				t.Errorf("got %v, want %v", got, tt.other)
+			}
+		})
 	}
 }
 

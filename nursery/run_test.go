@@ -227,6 +227,26 @@ func TestAFailureAfterCancelIsStillReturned(t *testing.T) {
 	}
 }
 
+// N5, N6: the parent's end comes first also if nobody has looked since.
+func TestCancelAfterTheParentsEndDoesNothing(t *testing.T) {
+	for name, cancels := range map[string]func(n *nursery.Nursery){
+		"Cancel": func(n *nursery.Nursery) { n.Cancel(errB) },
+		"Drain":  func(n *nursery.Nursery) { n.Drain(0) },
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var cause error
+		err := nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
+			cancel(errA)
+			cancels(n)
+			cause = context.Cause(ctx)
+			return ctx.Err()
+		})
+		if !errors.Is(cause, errA) || err != errA {
+			t.Errorf("%s: got cause %v and %v, want %v for both", name, cause, err, errA)
+		}
+	}
+}
+
 // N6
 func TestCancelAfterTheEndDoesNothing(t *testing.T) {
 	var late *nursery.Nursery

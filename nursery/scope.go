@@ -92,9 +92,19 @@ func (n *Nursery) signal() context.Context {
 		n.buildSignal()
 	}
 	if n.cancelled.Load() != nil {
-		<-n.done.Done()
+		await(n.done.Done())
 	}
 	return n.done
+}
+
+// await returns when done is closed. That it is nearly always is seen without
+// its lock.
+func await(done <-chan struct{}) {
+	select {
+	case <-done:
+	default:
+		<-done
+	}
 }
 
 func (n *Nursery) isBuilt() bool { return n.state.Load()&built != 0 }

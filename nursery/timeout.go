@@ -210,7 +210,7 @@ func (e *ending) echoedBy(leaf, cause error) bool {
 			err = other.reason
 			continue
 		}
-		if isContextError(err) || isPointer(err) && err == cause || e.timeout != nil && saysDeadline(err) {
+		if isContextError(err) || equal(err, cause) || e.timeout != nil && saysDeadline(err) {
 			return true
 		}
 		err, _ = below(err)

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -96,7 +95,7 @@ func failure(err error) error {
 	if err == nil || err == ErrEnd {
 		return nil
 	}
-	return nursery.Filter(err, func(leaf error) bool { return !errors.Is(leaf, ErrEnd) })
+	return nursery.Filter(err, func(leaf error) bool { return !nursery.Is(leaf, ErrEnd) })
 }
 
 // Context returns the connection's context: that of the function given to

@@ -157,7 +157,7 @@ func failed(cause error) bool {
 // cancelled returns code and reason for a connection that was cancelled.
 func (c *Conn) cancelled(cause, reason error) (Code, string) {
 	switch {
-	case errors.Is(reason, creche.ErrShutdown):
+	case nursery.Is(reason, creche.ErrShutdown):
 		return GoingAway, ""
 	case reason == errReturned, reason == context.Canceled && !parentEnded(cause):
 		if isClosed(c.draining) {

@@ -2,8 +2,9 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"iter"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // Receive returns the next message. It waits for one until ctx ends, and then
@@ -65,11 +66,11 @@ func (c *Conn) next(ctx context.Context) (m Message, err error, ok bool) {
 // remaining is next for a connection that is ending.
 func (c *Conn) remaining() (Message, error) {
 	cause := context.Cause(c.ctx)
-	if closed := c.closed.Load(); closed != nil && errors.Is(cause, closed) {
+	if closed := c.closed.Load(); closed != nil && nursery.Is(cause, closed) {
 		return Message{}, ErrEnd
 	}
 	left := c.left.Load()
-	if left == nil || !errors.Is(cause, left) {
+	if left == nil || !nursery.Is(cause, left) {
 		return Message{}, cause
 	}
 	if m, ok := c.in.take(); ok {

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 
@@ -35,7 +34,7 @@ func (c *Conn) resolve(err error) (Code, string) {
 	if e, ok := p.Err.(*CloseError); ok {
 		return e.Code, e.Reason
 	}
-	if errors.Is(p.Err, errorhandlers.ErrDraining) {
+	if nursery.Is(p.Err, errorhandlers.ErrDraining) {
 		return GoingAway, ""
 	}
 	return ofStatus(p.HTTPStatus()), firstOf(p.CloseReason, p.Detail, p.Title)
@@ -110,8 +109,7 @@ func (c *Conn) reportLate(outer context.Context, err error) {
 
 func (c *Conn) reportLeaves(err error) {
 	for leaf := range nursery.Leaves(err) {
-		var end *CloseError
-		if !errors.As(leaf, &end) {
+		if _, end := nursery.AsType[*CloseError](leaf); !end {
 			c.report(leaf)
 		}
 	}
@@ -120,5 +118,5 @@ func (c *Conn) reportLeaves(err error) {
 // isCause reports whether err is why ctx ended, if it did.
 func isCause(ctx context.Context, err error) bool {
 	cause := context.Cause(ctx)
-	return cause != nil && errors.Is(err, cause)
+	return cause != nil && nursery.Is(err, cause)
 }

@@ -3,7 +3,6 @@ package websocket
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/creche-go/creche"
@@ -116,7 +115,7 @@ var scope = nursery.Bundle(nursery.Title(title), nursery.OnPanic(nursery.ReturnP
 // client that leaves, and may find one that has got its answer already: that is
 // a peer that vanished like any other.
 func requestCause(cause error) error {
-	if cause == context.Canceled || errors.Is(cause, creche.ErrClientGone) {
+	if cause == context.Canceled || nursery.Is(cause, creche.ErrClientGone) {
 		return &CloseError{Code: Abnormal}
 	}
 	return cause

@@ -13,7 +13,9 @@
 // The first form runs these commands, or those that match, and puts what they
 // print between the marks. The region "not met" lists the rows of all tables of
 // the page that say "**no**". The second form runs the tests behind each row of
-// [faults] with their full numbers and writes the rows again.
+// [faults] with their full numbers and writes the rows again, except those that
+// an interrupt came before. Either form ends with an error if something could
+// not be measured.
 package main
 
 import (
@@ -23,12 +25,13 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 )
 
 const benchmarksPage, reliabilityPage = "BENCHMARKS.md", "RELIABILITY.md"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "figures:", err)

@@ -95,5 +95,8 @@ func shell(ctx context.Context, command string) (string, error) {
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", command)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
+	if err == nil {
+		err = context.Cause(ctx) // which the command may have taken for its end
+	}
 	return string(out), err
 }

@@ -12,54 +12,80 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 const faultsRegion, faultsHead = "faults", "| # | fault | promise | measured | kept? | how |\n|--:|---|---|---|---|---|\n"
 
-// An outcome is what came of a proof.
+// An outcome is what came of a proof that could be done.
 type outcome struct {
 	did    []string // what the test says that it did
-	failed bool
+	failed bool     // and so the promise is not kept
 }
 
-// tryFaults does what only matches and writes those rows; the others stay.
-func tryFaults(ctx context.Context, page string, only *regexp.Regexp, try func(context.Context, proof) (outcome, error)) (string, error) {
+type tryFunc = func(context.Context, proof) (outcome, error)
+
+// tryFaults does what only matches and writes those rows. The others stay, and
+// so do those that ctx ended before they were done. An error of try says that
+// the row could not be measured, which is not that its promise is not kept.
+func tryFaults(ctx context.Context, page string, only *regexp.Regexp, try tryFunc) (string, error) {
 	var errs []error
 	page = regions(page, func(name, body string) string {
 		if name != faultsRegion {
 			return body
 		}
-		before := make(map[string]string)
-		for line := range strings.Lines(body) {
-			number, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
-			before[number] = line
-		}
+		before := rowsOf(body)
 		rows := ""
 		for i, f := range faults {
-			number := fmt.Sprint(i + 1)
-			if line, known := before[number]; known && !only.MatchString(f.what) {
-				rows += line
-				continue
+			cells, known := before[f.title()]
+			if !known {
+				cells = f.unmeasured()
 			}
-			line, err := f.row(ctx, number, try)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("row %s: %w", number, err))
+			if ctx.Err() == nil && (!known || only.MatchString(f.what)) {
+				measured, err := f.measure(ctx, try)
+				switch {
+				case ctx.Err() != nil:
+				case err != nil:
+					cells = f.unmeasured()
+					errs = append(errs, fmt.Errorf("row %d could not be measured: %w", i+1, err))
+				default:
+					cells = measured
+				}
 			}
-			rows += line
+			rows += fmt.Sprintf("| %d | %s%s", i+1, f.title(), cells)
 		}
 		return "\n" + faultsHead + rows + "\n"
 	})
-	return listMissed(page), errors.Join(errs...)
+	return listMissed(page), errors.Join(append(errs, context.Cause(ctx))...)
 }
 
-// row does the proofs of f.
-func (f fault) row(ctx context.Context, number string, try func(context.Context, proof) (outcome, error)) (string, error) {
-	var measured, how []string
+// title begins the row of f, behind its number, and is by what it is known
+// again: the numbers move when there is one more.
+func (f fault) title() string { return f.what + " | " + f.promise + " |" }
+
+// rowsOf returns what stands behind the titles of the rows.
+func rowsOf(body string) map[string]string {
+	rows := make(map[string]string)
+	for line := range strings.Lines(body) {
+		cells := strings.SplitN(line, "|", 5)
+		if len(cells) == 5 {
+			rows[strings.TrimSpace(cells[2])+" | "+strings.TrimSpace(cells[3])+" |"] = cells[4]
+		}
+	}
+	return rows
+}
+
+// measure does the proofs of f, and returns what stands behind its title.
+func (f fault) measure(ctx context.Context, try tryFunc) (string, error) {
+	var measured []string
 	kept := "yes"
 	for _, p := range f.proofs {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
 		o, err := try(ctx, p)
 		if err != nil {
-			return fmt.Sprintf("| %s | %s | %s | – | **no**: not measured | %s |\n", number, f.what, f.promise, p), err
+			return "", fmt.Errorf("%s: %w", p, err)
 		}
 		if o.failed {
 			kept = "**no**: " + p.String()
@@ -69,10 +95,21 @@ func (f fault) row(ctx context.Context, number string, try func(context.Context,
 				measured = append(measured, did)
 			}
 		}
+	}
+	if measured == nil {
+		measured = []string{"–"}
+	}
+	return f.cells(strings.Join(measured, "; "), kept), nil
+}
+
+func (f fault) unmeasured() string { return f.cells("–", "could not be measured") }
+
+func (f fault) cells(measured, kept string) string {
+	var how []string
+	for _, p := range f.proofs {
 		how = append(how, p.String())
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", number, f.what, f.promise,
-		strings.Join(measured, "; "), kept, strings.Join(how, " ")), nil
+	return fmt.Sprintf(" %s | %s | %s |\n", measured, kept, strings.Join(how, " "))
 }
 
 // String is how the page names p.
@@ -90,10 +127,7 @@ func goTest(ctx context.Context, p proof) (outcome, error) {
 	fmt.Fprintln(os.Stderr, "==", p)
 	if p.command != "" {
 		out, err := exec.CommandContext(ctx, "bash", "-c", p.command).CombinedOutput()
-		if err != nil {
-			_, _ = os.Stderr.Write(out)
-		}
-		return outcome{[]string{"`" + p.command + "` finds nothing"}, err != nil}, nil
+		return p.commandOutcome(out, judged(ctx, out, err))
 	}
 	args := []string{"test", "-json", "-count=1", "-timeout=60m", "-run", p.pattern()}
 	if p.race {
@@ -103,23 +137,44 @@ func goTest(ctx context.Context, p proof) (outcome, error) {
 	cmd.Env = append(os.Environ(), "CRECHE_LONG=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
-	o, read := outcomeOf(out)
-	if read != nil {
-		return o, read
-	}
-	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
-		return o, err
-	}
-	o.failed = err != nil
-	if o.failed {
-		_, _ = os.Stderr.Write(out)
-	}
-	return o, nil
+	return testOutcome(out, judged(ctx, out, err))
 }
 
-// outcomeOf reads what go test -json printed. A run in which no test ran, or
-// none says what it did, proves nothing.
-func outcomeOf(printed []byte) (o outcome, err error) {
+// judged returns err, how a command ended, and shows what it printed if that
+// is no success. An interrupt goes to the command as well, which may have ended
+// before we are told.
+func judged(ctx context.Context, out []byte, err error) error {
+	if err == nil {
+		return nil
+	}
+	_, _ = os.Stderr.Write(out)
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
+}
+
+// testsFailed is what go test prints of a package whose tests ran and failed, and
+// not of one that cannot be built.
+var testsFailed = regexp.MustCompile(`(?m)^FAIL\t\S+\t[0-9.]+s$`)
+
+// commandOutcome says what it means that the command of p printed that and ended
+// with err. Only tests that failed have found something.
+func (p proof) commandOutcome(printed []byte, err error) (outcome, error) {
+	switch {
+	case err == nil:
+		return outcome{did: []string{p.String() + " finds nothing"}}, nil
+	case hasExited(err) && testsFailed.Match(printed):
+		return outcome{did: []string{p.String() + " finds something"}, failed: true}, nil
+	}
+	return outcome{}, err
+}
+
+// testOutcome is commandOutcome for go test -json. A run in which no test ran
+// proves nothing, nor does one in which all is well and none says what it did.
+func testOutcome(printed []byte, err error) (o outcome, _ error) {
 	ran := false
 	lines := bufio.NewScanner(bytes.NewReader(printed))
 	lines.Buffer(nil, 1<<20)
@@ -133,13 +188,24 @@ func outcomeOf(printed []byte) (o outcome, err error) {
 			o.did = append(o.did, event.Value)
 		}
 	}
-	if !ran {
-		return o, errors.New("no test ran")
+	switch {
+	case err != nil && !hasExited(err):
+		return outcome{}, err
+	case lines.Err() != nil:
+		return outcome{}, lines.Err()
+	case !ran:
+		return outcome{}, errors.Join(errors.New("no test ran"), err)
+	case err == nil && o.did == nil:
+		return outcome{}, errors.New("the test does not say what it did")
 	}
-	if o.did == nil {
-		return o, errors.New("the test does not say what it did")
-	}
-	return o, lines.Err()
+	o.failed = err != nil
+	return o, nil
+}
+
+// hasExited reports whether err says that a command ran to an end of its own.
+func hasExited(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.Exited()
 }
 
 // pattern is what go test -run takes: a test, or a part of the name of one of its

@@ -36,6 +36,7 @@ var mutants = []mutant{
 	{"the parent's end is not noticed", "scope.go", "func() { n.parentEnded() }", "func() {}"},
 	{"a wrapped echo is returned", "echo.go", "case isContextError(err), n.knowsEcho(err):", "case n.knowsEcho(err):"},
 	{"an error is taken for an echo before there is one", "echo.go", "\tif c == nil {\n\t\treturn err, false\n\t}", "\tif c == nil {\n\t\tc = closedCause\n\t}"},
+	{"what a cancellation is for is not looked into", "reach.go", "next = e.reason", "_ = e"},
 	// Limits.
 	{"one task too many runs", "line.go", "case l.running < n.cfg.limit:", "case l.running <= n.cfg.limit:"},
 	{"one task too many is queued", "line.go", "l.waiting.count < n.cfg.queue:", "l.waiting.count <= n.cfg.queue:"},

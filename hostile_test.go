@@ -1,0 +1,148 @@
+package creche_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+// ring wraps one error, knot several: itself, for instance.
+type (
+	ring struct{ next error }
+	knot struct{ kids []error }
+)
+
+func (*ring) Error() string     { return "ring" }
+func (r *ring) Unwrap() error   { return r.next }
+func (*knot) Error() string     { return "knot" }
+func (k *knot) Unwrap() []error { return k.kids }
+
+// endless are errors in which package errors would search for ever, or until
+// the stack is full.
+func endless() map[string]error {
+	r, k := new(ring), new(knot)
+	r.next = &ring{r}
+	k.kids = []error{errPlain, k, &ring{k}}
+	return map[string]error{"a ring": r, "branches that are a ring": k}
+}
+
+// ringless wraps err so many times.
+func ringless(links int, err error) error {
+	for range links {
+		err = &ring{err}
+	}
+	return err
+}
+
+var errPlain = errors.New("plain")
+
+// everyEndless runs test in a bubble for each of them.
+func everyEndless(t *testing.T, test func(t *testing.T, bad error)) {
+	for name, bad := range endless() {
+		in(t, name, func(t *testing.T) { test(t, bad) })
+	}
+}
+
+type failsToRead struct{ err error }
+
+func (f failsToRead) Read([]byte) (int, error) { return 0, f.err }
+
+// E8
+func TestARequestWhoseBodyFailsWithoutEnd(t *testing.T) {
+	everyEndless(t, func(t *testing.T, bad error) {
+		app, seen := watched(creche.Options{})
+		inner := app.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			_, err := io.ReadAll(r.Body)
+			return err
+		}))
+		srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = io.NopCloser(failsToRead{bad})
+			inner.ServeHTTP(w, r)
+		}))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		if got := len(seen.reports()); got != 1 {
+			t.Errorf("got %d reports, want 1", got)
+		}
+	})
+}
+
+// R5, E8
+func TestARequestThatEndsForACauseWithoutEnd(t *testing.T) {
+	everyEndless(t, func(t *testing.T, bad error) {
+		app, seen := watched(creche.Options{})
+		inner := app.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			return errors.Join(context.Cause(r.Context()), errJob)
+		}))
+		srv := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancelCause(r.Context())
+			cancel(bad)
+			inner.ServeHTTP(w, r.WithContext(ctx))
+		}))
+		wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+		if len(seen.reports()) == 0 {
+			t.Error("got no report, want the job's failure")
+		}
+	})
+}
+
+// E8: as a client that left, too.
+func TestAClientThatLeavesAnErrorWithoutEnd(t *testing.T) {
+	everyEndless(t, func(t *testing.T, bad error) {
+		app, seen := watched(creche.Options{})
+		ctx, leave := context.WithCancel(t.Context())
+		srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			leave()
+			<-r.Context().Done()
+			return bad
+		})))
+		if got := ask(t, srv.Client(), http.MethodGet, srv.URL, func(r *http.Request) { *r = *r.WithContext(ctx) }); got.err == nil {
+			t.Errorf("got %v, want none", got)
+		}
+		srv.Close()
+		if got := len(seen.reports()); got != 1 {
+			t.Errorf("got %d reports, want 1", got)
+		}
+	})
+}
+
+// B2, B7
+func TestAStopOfWhatFailsWithoutEnd(t *testing.T) {
+	everyEndless(t, func(t *testing.T, bad error) {
+		s := prepared(creche.Options{Stopping: stages})
+		fails := func(ctx context.Context) error {
+			<-ctx.Done()
+			return bad
+		}
+		s.Service("runs", creche.Service{Run: fails})
+		s.Service("stops", creche.Service{Stop: func(context.Context) error { return bad }})
+		s.start(t, s.listener, http.NotFoundHandler())
+		wantErr(t, s.Go(t.Context(), "job", fails), nil)
+		s.begin(func() { s.Stop(bad) })
+		if err := s.end(); err == nil {
+			t.Error("got nil, want the cause")
+		}
+		s.wantEvents(t, "18s stopped")
+		if got := len(s.seen.reports()); got == 0 {
+			t.Error("got no report, want the job's failure")
+		}
+	})
+}
+
+// B8: a start that fails does not hang either.
+func TestAStartThatFailsWithoutEnd(t *testing.T) {
+	everyEndless(t, func(t *testing.T, bad error) {
+		s := prepared(creche.Options{})
+		s.Service("starts", creche.Service{Start: func(context.Context) error { return bad }})
+		s.start(t, s.listener, http.NotFoundHandler())
+		if err := s.end(); err == nil || nursery.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the service's error", err)
+		}
+	})
+}
