@@ -1,9 +1,15 @@
 package websocket_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,6 +124,160 @@ func TestWhereNobodyWouldJoinItTheHandlerStays(t *testing.T) {
 				p.wantEnd(1000)
 				if err := <-returned; err != nil {
 					t.Errorf("Serve returned %v, want nil", err)
+				}
+			})
+		})
+	}
+}
+
+// once is a router whose Detach panics the first time.
+type once struct {
+	creche.PlainRouter
+	broken *bool
+}
+
+func (o once) Detach(ctx context.Context) context.Context {
+	if *o.broken {
+		*o.broken = false
+		panic(errPlain)
+	}
+	return ctx
+}
+
+// What panics between the upgrade and the connection's life belongs to the
+// handler. The connection is closed, and counted out everywhere.
+//
+// W1, W13
+func TestAPanicOfTheRoutersDetach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var reported []error
+		broken, limit, ends := true, websocket.NewLimit(1), make(chan *websocket.CloseError, 1)
+		app := creche.New(creche.Options{
+			Logger:  slog.New(slog.NewTextHandler(&log, nil)),
+			Observe: func(_ context.Context, r nursery.Report) { reported = append(reported, r.Err) },
+		})
+		o := &websocket.Options{Detach: true, Connections: limit, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
+		var around nursery.Nursery
+		base := around.Open(context.Background())
+		s := nurserytest.NewServer(t, app.Through(once{broken: &broken})(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return websocket.Serve(w, r, o, echo)
+		})), nurserytest.Configure(func(srv *http.Server) {
+			srv.BaseContext = func(net.Listener) context.Context { return base }
+		}))
+		dial(t, s).wantEnd(websocket.InternalError)
+		if e := <-ends; e.Code != websocket.InternalError {
+			t.Errorf("OnClose was called with %v, want 1011", e)
+		}
+		synctest.Wait()
+		if len(reported) != 1 || !errors.Is(reported[0], errPlain) {
+			t.Errorf("got reports %q, want the panic as that of the handler", reported)
+		}
+		if got := limit.Len(); got != 0 {
+			t.Errorf("%d connections are open, want none", got)
+		}
+		p := dial(t, s)
+		around.Drain(-1)
+		p.wantEnd(websocket.GoingAway)
+		if err := around.Join(); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(log.String(), "all connections have ended") {
+			t.Errorf("logged %q, want that the last one has ended", &log)
+		}
+	})
+}
+
+// broken is a connection of middleware's own that panics when it is written to.
+type broken struct{ net.Conn }
+
+func (broken) Write([]byte) (int, error) { panic(errPlain) }
+
+type breaking struct{ http.ResponseWriter }
+
+func (b breaking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(b.ResponseWriter).Hijack()
+	return broken{conn}, rw, err
+}
+
+// W1, W10
+func TestAPanicOfTheConnectionAtTheUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, got := websocket.NewLimit(1), make(chan any, 1)
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() { got <- recover() }()
+			_ = websocket.Serve(breaking{w}, r, &websocket.Options{Connections: limit}, echo)
+		}))
+		conn, err := s.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, handshake+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(conn); len(b) > 0 || err != nil {
+			t.Errorf("got %q, %v; want the end", b, err)
+		}
+		if v := <-got; v != any(errPlain) || limit.Len() != 0 {
+			t.Errorf("got panic %v with %d open, want that of the connection with none", v, limit.Len())
+		}
+	})
+}
+
+// fragile is a context of an application's own that panics once it is broken.
+type fragile struct {
+	context.Context
+	broken *bool
+	method string
+}
+
+func (f fragile) Done() <-chan struct{} {
+	if *f.broken && f.method == "Done" {
+		panic(errPlain)
+	}
+	return f.Context.Done()
+}
+
+func (f fragile) Value(key any) any {
+	if *f.broken && f.method == "Value" {
+		panic(errPlain)
+	}
+	return f.Context.Value(key)
+}
+
+// atUpgrade is a writer that says when the connection is taken over.
+type atUpgrade struct {
+	http.ResponseWriter
+	happens func()
+}
+
+func (a atUpgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	a.happens()
+	return http.NewResponseController(a.ResponseWriter).Hijack()
+}
+
+// W1, W10
+func TestAContextThatPanics(t *testing.T) {
+	for _, method := range []string{"Done", "Value"} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				logged(t)
+				limit, ends := websocket.NewLimit(1), make(chan *websocket.CloseError, 1)
+				o := &websocket.Options{Connections: limit, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
+				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					broken := false
+					defer func() { _ = recover() }()
+					_ = websocket.Serve(atUpgrade{w, func() { broken = true }}, r.WithContext(fragile{r.Context(), &broken, method}), o, echo)
+				}))
+				p, began := dial(t, s), time.Now()
+				p.wantEnd(websocket.InternalError)
+				if e, took := <-ends, time.Since(began); e.Code != websocket.InternalError || took != 0 {
+					t.Errorf("OnClose was called with %v after %v, want 1011 at once", e, took)
+				}
+				synctest.Wait()
+				if got := limit.Len(); got != 0 {
+					t.Errorf("%d connections are open, want none", got)
 				}
 			})
 		})

@@ -99,10 +99,18 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 // detach has the connection live on without its handler. It returns false if
 // nobody would join it.
 func (c *Conn) detach(ctx context.Context, x *creche.Exchange, f func(context.Context, *Conn) error) bool {
-	return x.Adopt(ctx, func(ctx context.Context, a *creche.Adopted) {
+	returned := false
+	defer func() {
+		if !returned { // the router's Detach has panicked, which goes on when nothing is left
+			c.run(ctx, func(context.Context, *Conn) error { return &CloseError{Code: InternalError} })
+		}
+	}()
+	adopted := x.Adopt(ctx, func(ctx context.Context, a *creche.Adopted) {
 		c.rules = a
 		c.run(ctx, f)
 	})
+	returned = true
+	return adopted
 }
 
 const title = "websocket"
@@ -127,12 +135,7 @@ func requestCause(cause error) error {
 func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	defer c.release() // also after a Goexit in f
 	err := nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
-		c.open(ctx, n)
-		c.sweeper.watch(c)
-		n.Go(c.read)
-		// A task that waited for the end would cost its stack until then. If this
-		// comes too late, the reader has ended the connection.
-		context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
+		c.begin(ctx, n)
 		err := failure(f(ctx, c))
 		if err == nil {
 			n.Cancel(errReturned)
@@ -142,6 +145,24 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	if err != nil {
 		c.reportLate(ctx, err)
 	}
+}
+
+// begin starts what belongs to the connection beside its function.
+func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
+	begun := false
+	defer func() {
+		if !begun { // a context of the application's has panicked, and may have kept end from being called
+			n.Cancel(&CloseError{Code: InternalError})
+			_ = n.TryGo(c.end)
+		}
+	}()
+	c.open(ctx, n)
+	c.sweeper.watch(c)
+	n.Go(c.read)
+	// A task that waited for the end would cost its stack until then. If this
+	// comes too late, the reader has ended the connection.
+	context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
+	begun = true
 }
 
 // release lets go of what is left, when all has been joined.
