@@ -66,11 +66,13 @@ type Options struct {
 	// Patience is how long whoever sends to a room waits for this connection
 	// under [Block]; then it is disconnected. 0 means five seconds.
 	Patience time.Duration
-	// OnDrop is called for each message that [Stats].Dropped counts, after that,
-	// by whoever sent or, for what was still queued when the connection was
-	// disconnected, by a task of the connection. No lock is held, and it may send,
-	// but not to c. It should return soon, for it delays who comes after c in the
-	// room, and a panic is the caller's. Nil means that nothing is called.
+	// OnDrop is called for each message that is dropped because the peer is too
+	// slow ([SlowPolicy]), once [Stats].Dropped counts it, by whoever sent or, for
+	// what was still queued when the connection was disconnected, by a task of the
+	// connection. For what is lost with a connection that breaks it is not called.
+	// No lock is held, and it may send, but not to c. It should return soon, for it
+	// delays who comes after c in the room, and a panic is the caller's. Nil means
+	// that nothing is called.
 	OnDrop func(c *Conn, m Message)
 
 	// PingEvery is how long nothing may come from the peer until it is sent a

@@ -202,6 +202,9 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 func (o *outbox) wrote(messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.broken { // by its end, which has counted them
+		return
+	}
 	o.held.add(-messages.Messages, -messages.Bytes)
 	o.total.add(messages.Messages, messages.Bytes-o.spared)
 	o.flying, o.spared = Bounds{}, 0
@@ -211,12 +214,14 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	}
 }
 
-// fail gives up what is queued.
+// fail gives up what is queued or being written, which counts as dropped.
 func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended, o.broken = true, true
 	o.queue, o.keys, o.last, o.answer = fifo[Message]{}, nil, nil, nil
+	o.dropped.add(o.held.Messages, o.held.Bytes)
+	o.held, o.flying = Bounds{}, Bounds{}
 	o.makeRoom()
 	o.end()
 }

@@ -168,6 +168,7 @@ func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
+	c.out.fail()     // nor what is counted be final
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
 		// If a log panics that end writes to, nothing has been told.
