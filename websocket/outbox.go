@@ -49,6 +49,7 @@ type outbox struct {
 	over    bool           // done is closed
 	broken  bool           // writing has failed
 	rest    *rest          // of what a round has begun to write; the writer's alone
+	telling sync.WaitGroup // calls of OnDrop that are due
 	room    chan struct{}
 	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
 }
@@ -103,6 +104,7 @@ func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}, dropped [
 	for drop && o.queue.len() > 0 {
 		dropped = append(dropped, o.dropOldest())
 	}
+	o.toTell(dropped)
 	o.makeRoom()
 	o.mu.Unlock()
 	o.wake(nil)

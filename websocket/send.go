@@ -92,28 +92,23 @@ func (c *Conn) offer(m Message, policy SlowPolicy, w *waker) bool {
 func (c *Conn) waitPatiently(ctx context.Context, m Message, began time.Time) error {
 	patient, cancel := context.WithDeadline(ctx, began.Add(c.opts.patience))
 	defer cancel()
-	switch err := c.wait(patient, m, Block); {
-	case err == nil, c.ctx.Err() != nil:
+	if err := c.wait(patient, m, Block); err == nil || c.ctx.Err() != nil {
 		return nil
-	case ctx.Err() == nil:
+	}
+	dropped := c.out.giveUp(m) // before the end, which counts no more
+	if ctx.Err() == nil {
 		c.nursery.Cancel(ErrSlowConsumer)
 	}
-	c.giveUp(m)
+	c.tellDropped(dropped)
 	return context.Cause(ctx)
 }
 
-// giveUp counts m as dropped, and tells.
-func (c *Conn) giveUp(m Message) {
-	c.out.mu.Lock()
-	c.out.drop(m)
-	c.out.mu.Unlock()
-	c.tellDropped([]Message{m})
-}
-
+// tellDropped tells what the outbox said is to be told.
 func (c *Conn) tellDropped(dropped []Message) {
-	if c.opts.onDrop == nil {
+	if c.opts.onDrop == nil || len(dropped) == 0 {
 		return
 	}
+	defer c.out.telling.Done()
 	for _, m := range dropped {
 		c.opts.onDrop(c, m)
 	}

@@ -169,6 +169,7 @@ func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
 	c.out.fail()     // nor what is counted be final
+	c.out.telling.Wait()
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
 		// If a log panics that end writes to, nothing has been told.
