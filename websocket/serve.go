@@ -42,7 +42,8 @@ import (
 //     is the Problem's CloseReason, Detail or Title. Of several errors the one
 //     is taken that would make an HTTP answer, and the others are reported;
 //   - any other error, or a panic: InternalError without a reason, and the
-//     error is reported. Panics do no harm to the server;
+//     error is reported. Panics do no harm to the server, and those of a
+//     translation or of a log cost the peer no close frame;
 //   - a panic with [http.ErrAbortHandler] aborts the socket without a word.
 //
 // f runs in the caller's goroutine, in a nursery below r.Context(). What f defers
@@ -172,7 +173,6 @@ func (c *Conn) release() {
 	c.out.telling.Wait()
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
-		// If a log panics that end writes to, nothing has been told.
 		c.opts.onClose(c, cmp.Or(c.told, &CloseError{Code: Abnormal}))
 	}
 }
