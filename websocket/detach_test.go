@@ -283,3 +283,43 @@ func TestAContextThatPanics(t *testing.T) {
 		})
 	}
 }
+
+// unreadable is a connection of middleware's own that panics once it is read.
+type unreadable struct{ net.Conn }
+
+func (unreadable) Read([]byte) (int, error) {
+	time.Sleep(time.Second)
+	panic(errPlain)
+}
+
+type unreading struct{ http.ResponseWriter }
+
+func (u unreading) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	return unreadable{conn}, rw, err
+}
+
+// W1
+func TestAPanicOfTheConnectionWhileItIsRead(t *testing.T) {
+	for range 50 { // whether the function returns first is up to the scheduler
+		synctest.Test(t, func(t *testing.T) {
+			log := logged(t)
+			var rooms websocket.Rooms
+			s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = websocket.Serve(unreading{w}, r, nil, func(ctx context.Context, c *websocket.Conn) error {
+					rooms.Join(c, "all")
+					return forget(ctx, c)
+				})
+			}))
+			p, began := dial(t, s), time.Now()
+			p.wantEnd(websocket.InternalError)
+			s.Close()
+			if took, left := time.Since(began), rooms.To("all").Len(); took != time.Second || left > 0 {
+				t.Errorf("ended after %v with %d in the room, want the second that it takes and none", took, left)
+			}
+			if got := strings.Count(log.String(), "nursery: panic"); got == 0 {
+				t.Errorf("logged %q, want the panic", log)
+			}
+		})
+	}
+}
