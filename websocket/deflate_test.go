@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -183,6 +184,26 @@ func TestRFC7692(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The largest limit there is overflows nowhere, though what is compressed may be
+// longer.
+//
+// W10
+func TestALimitThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, &websocket.Options{ReadLimit: math.MaxInt64, Compress: 1 << 20}, echo)
+		p := dial(t, s.Server, offer)
+		text := noise(100_000)
+		go func() {
+			_, _ = p.conn.Write(slices.Concat(frame(0x82, text), frame(0x02, text), frame(0x80, text), frame(0xc2, deflated(t, text, 1))))
+		}()
+		for _, want := range []string{text, text + text, text} {
+			p.want(opBinary, want)
+		}
+		p.close(1000, "")
+		p.wantEnd(1000)
+	})
 }
 
 // noise is n bytes that cannot be compressed.

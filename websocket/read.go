@@ -160,7 +160,8 @@ func (m *incoming) mayBeText() (ok bool) {
 }
 
 // limit returns how many bytes may come. Deflating what cannot be compressed
-// makes it longer, by a few bytes in thousands.
+// makes it longer, by a few bytes in thousands. The limit of a message is never
+// so large that this overflows: see forEver.
 func (m *incoming) limit(message int64) int64 {
 	if m.packed {
 		return message + message/64 + 64
