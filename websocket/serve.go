@@ -34,8 +34,8 @@ import (
 //   - the server stops: GoingAway. f is given [Options.LastWord] first, in which
 //     [Conn.Receive] says [ErrEnd] and [Conn.Send] still works;
 //   - a [*CloseError]: its code. The mistakes of the peer ([ErrTooBig],
-//     [ErrTooMany], [ErrNotText], [ErrProtocol], JSON that [Message.Decode]
-//     could not) and [ErrSlowConsumer] are such;
+//     [ErrTooMany], [ErrNotText], [ErrCompression], [ErrProtocol], JSON that
+//     [Message.Decode] could not) and [ErrSlowConsumer] are such;
 //   - an error with an answer by the rules in force, translated or its own: the
 //     CloseCode of a Problem, else [MessageTooBig] for a 413, [PolicyViolation]
 //     for other statuses below 500 and [InternalError] from there. The reason
