@@ -61,7 +61,7 @@ type Options struct {
 	Queue Bounds
 	// Slow says what happens to a message for which Queue has no room, sent by
 	// [Conn.TrySend] or to a room without a policy of its own ([Rooms.Slow]).
-	// 0 means [Disconnect].
+	// [Conn.Send] heeds only [Conflate]. 0 means [Disconnect].
 	Slow SlowPolicy
 	// Patience is how long whoever sends to a room waits for this connection
 	// under [Block]; then it is disconnected. 0 means five seconds.

@@ -423,11 +423,30 @@ func TestOnDropComesBeforeOnClose(t *testing.T) {
 }
 
 func TestRoomsWithAPolicyThatIsNone(t *testing.T) {
-	rooms := websocket.Rooms{Slow: -1}
-	defer func() {
-		if recover() == nil {
-			t.Error("got no panic")
-		}
-	}()
-	rooms.To("all").Broadcast(websocket.Text("x"))
+	synctest.Test(t, func(t *testing.T) {
+		rooms := websocket.Rooms{Slow: -1}
+		room, m := rooms.To("all"), websocket.Text("x")
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			for _, misuse := range []struct {
+				name string
+				call func()
+			}{
+				{"Join", func() { rooms.Join(c, "all") }},
+				{"JoinAs", func() { rooms.JoinAs(c, "all", "me") }},
+				{"Broadcast", func() { room.Broadcast(m) }},
+				{"Send", func() { _ = room.Send(ctx, m) }},
+			} {
+				func() {
+					defer func() {
+						if got := recover(); got != "websocket: Rooms.Slow: SlowPolicy(-1) is no policy" {
+							t.Errorf("%s: got panic %v", misuse.name, got)
+						}
+					}()
+					misuse.call()
+				}()
+			}
+			return nil
+		})
+		dial(t, s.Server).wantEnd(1000)
+	})
 }
