@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
@@ -89,6 +91,37 @@ func TestAStopThatAbortsNobodyIsLogged(t *testing.T) {
 		const line = `msg="websocket: all connections have ended" answered=3 vanished=2`
 		if strings.Count(f.log, line) != 1 {
 			t.Errorf("logged %q, want once %q", f.log, line)
+		}
+	})
+}
+
+// Outside any middleware nobody knows of all connections, and each would say that
+// all have ended.
+//
+// W9
+func TestAStopOutsideAnyMiddlewareLogsOnlyWhatItAborts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t)
+		var around nursery.Nursery
+		base := around.Open(t.Context())
+		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = websocket.Serve(w, r, nil, echo)
+		}), nurserytest.Configure(func(srv *http.Server) {
+			srv.BaseContext = func(net.Listener) context.Context { return base }
+		}))
+		answering := []*peer{dial(t, s), dial(t, s), dial(t, s)}
+		dial(t, s) // and is silent
+		synctest.Wait()
+		around.Drain(-1)
+		for _, p := range answering {
+			p.wantEnd(websocket.GoingAway)
+		}
+		s.Close()
+		if err := around.Join(); err != nil {
+			t.Error(err)
+		}
+		if got := log.String(); strings.Count(got, "msg=") != 1 || strings.Count(got, "websocket: 1 connections were aborted at the stop") != 1 {
+			t.Errorf("logged %q, want a line for the one that was aborted", got)
 		}
 	})
 }
