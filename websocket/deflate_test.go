@@ -96,6 +96,14 @@ func TestOffersOfCompression(t *testing.T) {
 		{"in two headers", "x-one\r\nSec-WebSocket-Extensions: permessage-deflate", yes},
 		{"of another name that begins so", "permessage-deflated", ""},
 		{"that is no list of tokens", "=;,:\"", ""},
+		{"after a comma in quotes", `x-one; a="x, permessage-deflate", permessage-deflate`, yes},
+		{"in quotes alone, at the end", `x-one; a="x, permessage-deflate"`, ""},
+		{"in quotes alone, in the middle", `x-one; a="x, permessage-deflate, y"`, ""},
+		{"in quotes alone, with a parameter", `x-one; a=", permessage-deflate; client_max_window_bits, "`, ""},
+		{"in quotes alone, after one that is escaped", `x-one; a="\", permessage-deflate, \""`, ""},
+		{"in quotes that do not end", `x-one; a=", permessage-deflate, y`, ""},
+		{"in quotes that end in the next header", "x-one; a=\"\r\nSec-WebSocket-Extensions: permessage-deflate", yes},
+		{"a parameter in quotes alone", `permessage-deflate; a="; client_max_window_bits; "`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
