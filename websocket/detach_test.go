@@ -225,25 +225,18 @@ func TestAPanicOfTheConnectionAtTheUpgrade(t *testing.T) {
 	})
 }
 
-// fragile is a context of an application's own that panics once it is broken.
+// fragile is a context of an application's own whose Done panics once it is
+// broken.
 type fragile struct {
 	context.Context
 	broken *bool
-	method string
 }
 
 func (f fragile) Done() <-chan struct{} {
-	if *f.broken && f.method == "Done" {
+	if *f.broken {
 		panic(errPlain)
 	}
 	return f.Context.Done()
-}
-
-func (f fragile) Value(key any) any {
-	if *f.broken && f.method == "Value" {
-		panic(errPlain)
-	}
-	return f.Context.Value(key)
 }
 
 // atUpgrade is a writer that says when the connection is taken over.
@@ -257,31 +250,43 @@ func (a atUpgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(a.ResponseWriter).Hijack()
 }
 
-// W1, W10
+// One of several that an application has. The others are looked after as before.
+//
+// W1, W6, W10
 func TestAContextThatPanics(t *testing.T) {
-	for _, method := range []string{"Done", "Value"} {
-		t.Run(method, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				logged(t)
-				limit, ends := websocket.NewLimit(1), make(chan *websocket.CloseError, 1)
-				o := &websocket.Options{Connections: limit, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
-				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					broken := false
-					defer func() { _ = recover() }()
-					_ = websocket.Serve(atUpgrade{w, func() { broken = true }}, r.WithContext(fragile{r.Context(), &broken, method}), o, echo)
-				}))
-				p, began := dial(t, s), time.Now()
-				p.wantEnd(websocket.InternalError)
-				if e, took := <-ends, time.Since(began); e.Code != websocket.InternalError || took != 0 {
-					t.Errorf("OnClose was called with %v after %v, want 1011 at once", e, took)
-				}
-				synctest.Wait()
-				if got := limit.Len(); got != 0 {
-					t.Errorf("%d connections are open, want none", got)
-				}
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t)
+		limit, ends := websocket.NewLimit(2), make(chan *websocket.CloseError, 2)
+		o := &websocket.Options{Connections: limit, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
+		app := creche.New(creche.Options{})
+		first := true
+		s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			broken := false
+			if first {
+				first = false
+				w, r = atUpgrade{w, func() { broken = true }}, r.WithContext(fragile{r.Context(), &broken})
+			}
+			_ = websocket.Serve(w, r, o, echo)
+		})))
+		p, began := dial(t, s), time.Now()
+		p.wantEnd(websocket.InternalError)
+		if e, took := <-ends, time.Since(began); e.Code != websocket.InternalError || took != 0 {
+			t.Errorf("OnClose was called with %v after %v, want 1011 at once", e, took)
+		}
+		synctest.Wait()
+		if got := limit.Len(); got != 0 {
+			t.Errorf("%d connections are open, want none", got)
+		}
+		if !strings.Contains(log.String(), "nursery: panic") {
+			t.Errorf("logged %q, want the panic", log)
+		}
+		q := dial(t, s)
+		q.want(opPing, "")
+		q.wantEnd(websocket.InternalError) // for it answers no ping
+		if e := <-ends; !errors.Is(e, websocket.ErrHeartbeat) {
+			t.Errorf("the next one: got %v, want %v", e, websocket.ErrHeartbeat)
+		}
+	})
 }
 
 // unreadable is a connection of middleware's own that panics once it is read.
@@ -317,7 +322,7 @@ func TestAPanicOfTheConnectionWhileItIsRead(t *testing.T) {
 			if took, left := time.Since(began), rooms.To("all").Len(); took != time.Second || left > 0 {
 				t.Errorf("ended after %v with %d in the room, want the second that it takes and none", took, left)
 			}
-			if got := strings.Count(log.String(), "nursery: panic"); got == 0 {
+			if !strings.Contains(log.String(), "nursery: panic") {
 				t.Errorf("logged %q, want the panic", log)
 			}
 		})
