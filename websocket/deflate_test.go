@@ -134,7 +134,6 @@ func TestRFC7692(t *testing.T) {
 		{"7.2.3.1, in one frame", frame(0xc1, hello), []got{echoed("Hello")}},
 		{"7.2.3.1, in fragments", slices.Concat(frame(0x41, hello[:3]), frame(0x80, hello[3:])), []got{echoed("Hello")}},
 		{"7.2.3.1, with a ping in between", slices.Concat(frame(0x41, hello[:3]), frame(0x89, "?"), frame(0x80, hello[3:])), []got{pong("?"), echoed("Hello")}},
-		{"7.2.3.2, with the window of the message before, which was not agreed on", slices.Concat(frame(0xc1, hello), frame(0xc1, "\xf2\x00\x11\x00\x00")), []got{closes(1007)}},
 		{"7.2.3.3, a block that is not compressed", frame(0xc1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), []got{echoed("Hello")}},
 		{"7.2.3.4, a block that says it is the last", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []got{echoed("Hello")}},
 		{"7.2.3.5, two blocks", frame(0xc1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
@@ -192,6 +191,26 @@ func TestRFC7692(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The example of section 7.2.3.2, in which the second message needs the window of
+// the first.
+//
+// W10, W12
+func TestAWindowThatWasNotAgreedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ends := make(chan *websocket.CloseError, 1)
+		o := &websocket.Options{Compress: 1 << 20, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
+		s := serve(t, o, echo)
+		p := dial(t, s.Server, offer)
+		p.write(frame(0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00"))
+		p.want(opText, "Hello")
+		p.write(frame(0xc1, "\xf2\x00\x11\x00\x00"))
+		p.wantEnd(websocket.InvalidPayload)
+		if e := <-ends; !errors.Is(e, websocket.ErrCompression) {
+			t.Errorf("got %v, want %v", e, websocket.ErrCompression)
+		}
+	})
 }
 
 // The largest limit there is overflows nowhere, though what is compressed may be
