@@ -20,7 +20,8 @@ import (
 //
 // The numbers are those of the connections of the application that have ended
 // since the server began to drain. One that is just being upgraded then, and ends
-// after all others, is told by itself.
+// after all others, is told by itself. Outside any middleware of an application
+// each connection is, in the log, and only if it was aborted.
 //
 // [creche.App.Serve]: https://pkg.go.dev/github.com/creche-go/creche#App.Serve
 // [creche.Options.Observe]: https://pkg.go.dev/github.com/creche-go/creche#Options
@@ -106,16 +107,12 @@ func (a *account) leave(how outcome) {
 }
 
 func (a *account) tell(e *AbortedError) {
-	log := slog.Default()
-	if a.app != nil {
-		log = a.app.Log()
-	}
-	switch {
-	case e.Silent+e.Stalled == 0:
-		log.InfoContext(a.ctx, "websocket: all connections have ended", "answered", e.Answered, "vanished", e.Vanished)
-	case a.app != nil:
+	switch aborted := e.Silent+e.Stalled > 0; {
+	case a.app != nil && aborted:
 		a.app.Report(a.ctx, title, e)
-	default:
-		log.ErrorContext(a.ctx, e.Error())
+	case a.app != nil:
+		a.app.Log().InfoContext(a.ctx, "websocket: all connections have ended", "answered", e.Answered, "vanished", e.Vanished)
+	case aborted: // without an application this is one connection, of perhaps thousands
+		slog.ErrorContext(a.ctx, e.Error())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
@@ -119,21 +122,56 @@ func (brokenLog) Enabled(context.Context, slog.Level) bool { return true }
 
 func (brokenLog) Handle(context.Context, slog.Record) error { panic("disk full") }
 
-// W1
-func TestOnCloseWhenTheLogPanics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := logged(t) // for what a log that panics has no use for
-		app := creche.New(creche.Options{Logger: slog.New(brokenLog{slog.DiscardHandler})})
-		calls := make(chan *websocket.CloseError, 2)
-		o := &websocket.Options{OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { calls <- e }}
-		s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_ = websocket.Serve(w, r, o, returns(errPlain))
-		})))
-		dial(t, s).end()
-		if e := <-calls; e == nil || e.Code != websocket.Abnormal {
-			t.Errorf("got %v, want 1006\n%s", e, log)
-		}
-	})
+// A log that is broken costs no peer its close code, and a translation that panics
+// is a failure like others.
+//
+// W1, W3
+func TestTheCloseCodeWhenWhatAnswersPanics(t *testing.T) {
+	late := func(ctx context.Context, _ *websocket.Conn) error { <-ctx.Done(); return errPlain }
+	tests := []struct {
+		name  string
+		f     connFunc
+		code  websocket.Code // that of the peer, if it is 4321
+		cause error
+	}{
+		{"an error", returns(errPlain), 1011, errPlain},
+		{"an error of a task", taskReturns(errPlain), 1011, errPlain},
+		{"a panic", func(context.Context, *websocket.Conn) error { panic(errPlain) }, 1011, errPlain},
+		{"an error after the peer closed", late, 4321, nil},
+		{"an error whose translation panics", returns(&soldOut{}), 1011, nil},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			log := logged(t)
+			ends := make(chan *websocket.CloseError, 1)
+			o.OnClose = func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }
+			app := creche.New(creche.Options{Logger: slog.New(brokenLog{slog.DiscardHandler}), Errors: []errorhandlers.Rule{
+				errorhandlers.Translate(func(*soldOut) error { panic("translated") }),
+			}})
+			var around nursery.Nursery
+			base := around.Open(t.Context())
+			s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = websocket.Serve(w, r, o, tt.f)
+			})), nurserytest.Configure(func(srv *http.Server) {
+				srv.BaseContext = func(net.Listener) context.Context { return base }
+			}))
+			p, began := dial(t, s), time.Now()
+			if tt.code == 4321 {
+				p.close(tt.code, "")
+			}
+			p.wantEnd(tt.code)
+			if e := <-ends; e.Code != tt.code || tt.cause != nil && !errors.Is(e, tt.cause) || time.Since(began) != 0 {
+				t.Errorf("OnClose was called with %v after %v, want %v for %v at once", e, time.Since(began), tt.code, tt.cause)
+			}
+			s.Close()
+			if err := around.Join(); err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(log.String(), "disk full") {
+				t.Errorf("logged %q, want the panic of the other log", log)
+			}
+		})
+	}
 }
 
 // A server that speaks HTTP/2 refuses an upgrade over it in terms of HTTP/2, and

@@ -7,12 +7,6 @@ import (
 	"sync"
 )
 
-// ErrCompression is the reason of the cancellation when what the peer has
-// compressed cannot be undone. Its frames are in order, so that this is a payload
-// that is not what it says ([InvalidPayload]), as text that is not UTF-8 is; RFC
-// 7692 names no code.
-var ErrCompression error = &CloseError{Code: InvalidPayload, Reason: "not deflated"}
-
 // compressed is the bit of a frame's first byte that marks the first frame of a
 // compressed message (RFC 7692, section 6).
 const compressed = 0x40

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -95,6 +96,14 @@ func TestOffersOfCompression(t *testing.T) {
 		{"in two headers", "x-one\r\nSec-WebSocket-Extensions: permessage-deflate", yes},
 		{"of another name that begins so", "permessage-deflated", ""},
 		{"that is no list of tokens", "=;,:\"", ""},
+		{"after a comma in quotes", `x-one; a="x, permessage-deflate", permessage-deflate`, yes},
+		{"in quotes alone, at the end", `x-one; a="x, permessage-deflate"`, ""},
+		{"in quotes alone, in the middle", `x-one; a="x, permessage-deflate, y"`, ""},
+		{"in quotes alone, with a parameter", `x-one; a=", permessage-deflate; client_max_window_bits, "`, ""},
+		{"in quotes alone, after one that is escaped", `x-one; a="\", permessage-deflate, \""`, ""},
+		{"in quotes that do not end", `x-one; a=", permessage-deflate, y`, ""},
+		{"in quotes that end in the next header", "x-one; a=\"\r\nSec-WebSocket-Extensions: permessage-deflate", yes},
+		{"a parameter in quotes alone", `permessage-deflate; a="; client_max_window_bits; "`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,7 +134,6 @@ func TestRFC7692(t *testing.T) {
 		{"7.2.3.1, in one frame", frame(0xc1, hello), []got{echoed("Hello")}},
 		{"7.2.3.1, in fragments", slices.Concat(frame(0x41, hello[:3]), frame(0x80, hello[3:])), []got{echoed("Hello")}},
 		{"7.2.3.1, with a ping in between", slices.Concat(frame(0x41, hello[:3]), frame(0x89, "?"), frame(0x80, hello[3:])), []got{pong("?"), echoed("Hello")}},
-		{"7.2.3.2, with the window of the message before, which was not agreed on", slices.Concat(frame(0xc1, hello), frame(0xc1, "\xf2\x00\x11\x00\x00")), []got{closes(1007)}},
 		{"7.2.3.3, a block that is not compressed", frame(0xc1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), []got{echoed("Hello")}},
 		{"7.2.3.4, a block that says it is the last", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []got{echoed("Hello")}},
 		{"7.2.3.5, two blocks", frame(0xc1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
@@ -183,6 +191,46 @@ func TestRFC7692(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The example of section 7.2.3.2, in which the second message needs the window of
+// the first.
+//
+// W10, W12
+func TestAWindowThatWasNotAgreedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ends := make(chan *websocket.CloseError, 1)
+		o := &websocket.Options{Compress: 1 << 20, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
+		s := serve(t, o, echo)
+		p := dial(t, s.Server, offer)
+		p.write(frame(0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00"))
+		p.want(opText, "Hello")
+		p.write(frame(0xc1, "\xf2\x00\x11\x00\x00"))
+		p.wantEnd(websocket.InvalidPayload)
+		if e := <-ends; !errors.Is(e, websocket.ErrCompression) {
+			t.Errorf("got %v, want %v", e, websocket.ErrCompression)
+		}
+	})
+}
+
+// The largest limit there is overflows nowhere, though what is compressed may be
+// longer.
+//
+// W10
+func TestALimitThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, &websocket.Options{ReadLimit: math.MaxInt64, Compress: 1 << 20}, echo)
+		p := dial(t, s.Server, offer)
+		text := noise(100_000)
+		go func() {
+			_, _ = p.conn.Write(slices.Concat(frame(0x82, text), frame(0x02, text), frame(0x80, text), frame(0xc2, deflated(t, text, 1))))
+		}()
+		for _, want := range []string{text, text + text, text} {
+			p.want(opBinary, want)
+		}
+		p.close(1000, "")
+		p.wantEnd(1000)
+	})
 }
 
 // noise is n bytes that cannot be compressed.

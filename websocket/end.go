@@ -19,12 +19,15 @@ func (c *Conn) end(ctx context.Context) error {
 	}
 	c.tellLeft(c.leaveRooms())
 	c.sweeper.forget(c)
-	how := vanished
-	defer func() { // should a rule's translation panic, too
+	how, timeout := vanished, time.NewTimer(c.opts.timeout)
+	defer func() {
+		timeout.Stop()
 		c.socket.abort()
 		c.crowd.account.leave(how)
 	}()
-	how = c.sayGoodbye(ctx)
+	e := ending{code: InternalError}
+	defer func() { how = c.sayGoodbye(e, timeout) }() // should a translation panic, or a log, too
+	c.decide(ctx, &e)
 	return nil
 }
 
@@ -47,10 +50,7 @@ func (c *Conn) beside(f func()) {
 }
 
 // sayGoodbye exchanges close frames with the peer, if it can.
-func (c *Conn) sayGoodbye(ctx context.Context) outcome {
-	timeout := time.NewTimer(c.opts.timeout)
-	defer timeout.Stop()
-	end := c.decide(ctx)
+func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
@@ -120,14 +120,14 @@ func (e *ending) told() *CloseError {
 	return &CloseError{Code: code, Reason: reason, Err: e.cause}
 }
 
-// decide returns how the connection is closed whose context has ended. It
+// decide finds out how the connection is closed whose context has ended. It
 // reports what the close code does not tell the peer.
-func (c *Conn) decide(ctx context.Context) (e ending) {
+func (c *Conn) decide(ctx context.Context, e *ending) {
 	cause := context.Cause(ctx)
 	e.cause = errors.Unwrap(cause)
 	if left := c.left.Load(); left != nil && e.cause == error(left) {
 		e.abort, e.code, e.reason = left.Code == Abnormal, left.Code, left.Reason
-		return e
+		return
 	}
 	switch {
 	case e.cause == http.ErrAbortHandler:
@@ -144,7 +144,6 @@ func (c *Conn) decide(ctx context.Context) (e ending) {
 	if e.cause == errReturned {
 		e.cause = nil
 	}
-	return e
 }
 
 // failed reports whether cause says that the body or a task failed, and not

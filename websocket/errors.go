@@ -66,6 +66,10 @@ var (
 	// ErrNotText: a text message, or the reason of a close, was not UTF-8. Of a
 	// message it is noticed with the first byte that nothing can mend.
 	ErrNotText error = &CloseError{Code: InvalidPayload, Reason: "not UTF-8"}
+	// ErrCompression: the peer's compression of a message cannot be undone. Its
+	// frames are in order, so that this is a payload that is not what it says, as
+	// text that is not UTF-8 is; RFC 7692 names no code.
+	ErrCompression error = &CloseError{Code: InvalidPayload, Reason: "not deflated"}
 	// ErrHeartbeat: nothing was heard from the peer, not even the answer to a
 	// ping: see [Options.PingEvery]. The close frame, should there be anybody
 	// to read it, has [InternalError].

@@ -16,12 +16,12 @@ const agreement = compression + "; server_no_context_takeover; client_no_context
 
 // agree returns the answer to the values of Sec-WebSocket-Extensions: the first
 // offer that can be taken, or "". What is no offer is passed over, for a client
-// that cannot be understood can still be served without compression. A comma
-// inside of quotes needs no care, for what is in quotes has to be a token (RFC
-// 6455, section 9.1).
+// that cannot be understood can still be served without compression.
 func agree(offers []string) string {
 	for _, value := range offers {
-		for offer := range strings.SplitSeq(value, ",") {
+		for more := true; more; {
+			var offer string
+			offer, value, more = cutOffer(value)
 			if answer := agreeOn(offer); answer != "" {
 				return answer
 			}
@@ -30,8 +30,27 @@ func agree(offers []string) string {
 	return ""
 }
 
+// cutOffer returns the first offer of a list, and what follows it. What is in
+// quotes has to be a token (RFC 6455, section 9.1) and have no comma; but should
+// it have one, what follows that was not offered.
+func cutOffer(list string) (offer, rest string, more bool) {
+	quoted := false
+	for i := 0; i < len(list); i++ {
+		switch b := list[i]; {
+		case b == '"':
+			quoted = !quoted
+		case b == '\\' && quoted:
+			i++ // it is about the next one
+		case b == ',' && !quoted:
+			return list[:i], list[i+1:], true
+		}
+	}
+	return list, "", false
+}
+
 // agreeOn returns the answer to an offer, or "" if it is declined (RFC 7692,
-// section 7.1).
+// section 7.1). A semicolon in quotes needs no care: half of what is in them is no
+// parameter that can be taken.
 func agreeOn(offer string) string {
 	name, rest, more := strings.Cut(offer, ";")
 	if strings.Trim(name, " \t") != compression {

@@ -47,8 +47,13 @@ func upgrade(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err er
 }
 
 // accept answers the handshake.
-func accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
+func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err error) {
 	h := &handshake{w: w, header: make(http.Header)}
+	defer func() {
+		if c == nil && h.conn != nil { // a panic of the connection, which may be of middleware's own
+			socket{h.conn}.abort()
+		}
+	}()
 	if o.Compress > 0 {
 		if answer := agree(r.Header["Sec-Websocket-Extensions"]); answer != "" {
 			h.header.Set("Sec-WebSocket-Extensions", answer)
@@ -103,8 +108,9 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.failed = err
 		return nil, nil, err
 	}
+	h.conn = conn
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.conn, h.early = conn, bytes.Clone(early)
+	h.early = bytes.Clone(early)
 	// A peer that cannot be reached is found out by whoever reads from it.
 	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
 	_, _ = conn.Write(answer)

@@ -160,7 +160,7 @@ func TestConnectionsOverTCPLeaveNoDescriptor(t *testing.T) {
 		}
 		conn.Close()
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for descriptors(t) > before && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond) // the last ones are being closed
 	}

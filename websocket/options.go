@@ -61,16 +61,19 @@ type Options struct {
 	Queue Bounds
 	// Slow says what happens to a message for which Queue has no room, sent by
 	// [Conn.TrySend] or to a room without a policy of its own ([Rooms.Slow]).
-	// 0 means [Disconnect].
+	// [Conn.Send] heeds only [Conflate]. 0 means [Disconnect].
 	Slow SlowPolicy
 	// Patience is how long whoever sends to a room waits for this connection
 	// under [Block]; then it is disconnected. 0 means five seconds.
 	Patience time.Duration
-	// OnDrop is called for each message that [Stats].Dropped counts, after that,
-	// by whoever sent or, for what was still queued when the connection was
-	// disconnected, by a task of the connection. No lock is held, and it may send,
-	// but not to c. It should return soon, for it delays who comes after c in the
-	// room, and a panic is the caller's. Nil means that nothing is called.
+	// OnDrop is called for each message that is dropped because the peer is too
+	// slow ([SlowPolicy]), once [Stats].Dropped counts it, by whoever sent or, for
+	// what was still queued when the connection was disconnected, by a task of the
+	// connection. For what is lost with a connection that breaks it is not called.
+	// No lock is held, and it may send, but not to c. It should return soon, for it
+	// delays who comes after c in the room, and must not wait for the end of c, for
+	// that waits for it: OnClose is called when all calls of OnDrop have returned. A
+	// panic is the caller's. Nil means that nothing is called.
 	OnDrop func(c *Conn, m Message)
 
 	// PingEvery is how long nothing may come from the peer until it is sent a
@@ -92,16 +95,16 @@ type Options struct {
 	MaxPause time.Duration
 
 	// OnClose is called once for each connection that was upgraded, with or
-	// without Detach, when all of it has ended: its function and tasks have
-	// returned, and the socket is closed. E says how: with the code and reason
-	// that the peer closed with or, if the server did, those that it sent;
-	// [Abnormal] stands for a peer that vanished, or a connection that was aborted
-	// without a close frame. What caused it can be asked for with [errors.Is] and
-	// [errors.As] of e. The context of c has ended and has its values still, and
-	// [Conn.Stats] no longer change, but for what somebody outside of the connection
-	// is just sending to it. A stop waits for it, as for the function; a panic is
-	// reported, or without Detach is one of the HTTP handler. Nil means that
-	// nothing is called.
+	// without Detach, when all of it has ended: its function, its tasks and the
+	// last call of OnDrop have returned, and the socket is closed. E says how: with
+	// the code and reason that the peer closed with or, if the server did, those
+	// that it sent; [Abnormal] stands for a peer that vanished, or a connection that
+	// was aborted without a close frame. What caused it can be asked for with
+	// [errors.Is] and [errors.As] of e. The context of c has ended and has its
+	// values still, and what [Conn.Stats] counts no longer changes: what somebody
+	// outside still sends to c is neither sent nor dropped. A stop waits for it, as
+	// for the function; a panic is reported, or without Detach is one of the HTTP
+	// handler. Nil means that nothing is called.
 	OnClose func(c *Conn, e *CloseError)
 
 	// Detach has [Serve] return after the upgrade, and the connection live on

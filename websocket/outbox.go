@@ -49,6 +49,7 @@ type outbox struct {
 	over    bool           // done is closed
 	broken  bool           // writing has failed
 	rest    *rest          // of what a round has begun to write; the writer's alone
+	telling sync.WaitGroup // calls of OnDrop that are due
 	room    chan struct{}
 	done    chan struct{} // closed when the close frame has left, or cannot; made at the end
 }
@@ -103,6 +104,7 @@ func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}, dropped [
 	for drop && o.queue.len() > 0 {
 		dropped = append(dropped, o.dropOldest())
 	}
+	o.toTell(dropped)
 	o.makeRoom()
 	o.mu.Unlock()
 	o.wake(nil)
@@ -202,6 +204,9 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 func (o *outbox) wrote(messages Bounds, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.broken { // by its end, which has counted them
+		return
+	}
 	o.held.add(-messages.Messages, -messages.Bytes)
 	o.total.add(messages.Messages, messages.Bytes-o.spared)
 	o.flying, o.spared = Bounds{}, 0
@@ -211,12 +216,14 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	}
 }
 
-// fail gives up what is queued.
+// fail gives up what is queued or being written, which counts as dropped.
 func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended, o.broken = true, true
 	o.queue, o.keys, o.last, o.answer = fifo[Message]{}, nil, nil, nil
+	o.dropped.add(o.held.Messages, o.held.Bytes)
+	o.held, o.flying = Bounds{}, Bounds{}
 	o.makeRoom()
 	o.end()
 }

@@ -3,7 +3,8 @@ package websocket
 // put queues m as the policy has it. If there is no room, and the policy makes
 // none, it returns errFull and, if wait is set, a channel that is closed when
 // asking again makes sense; if it is not, m is dropped. All that was dropped
-// has been counted. Whoever is to write is woken by w, or at once.
+// has been counted, and is to be told. Whoever is to write is woken by w, or at
+// once.
 func (o *outbox) put(m Message, policy SlowPolicy, wait bool, w *waker) (room <-chan struct{}, dropped []Message, err error) {
 	m = o.prepared(m)
 	o.mu.Lock()
@@ -15,6 +16,7 @@ func (o *outbox) put(m Message, policy SlowPolicy, wait bool, w *waker) (room <-
 			dropped = append(dropped, o.drop(m))
 		}
 	}
+	o.toTell(dropped)
 	o.mu.Unlock()
 	if err == nil {
 		o.wake(w)
@@ -111,6 +113,27 @@ func (o *outbox) dropOldest() Message {
 func (o *outbox) drop(m Message) Message {
 	o.dropped.add(1, len(m.wire()))
 	return m
+}
+
+// giveUp drops m, for which there is no room. When nothing is taken any more,
+// nothing is dropped either.
+func (o *outbox) giveUp(m Message) (dropped []Message) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return nil
+	}
+	dropped = append(dropped, o.drop(m))
+	o.toTell(dropped)
+	return dropped
+}
+
+// toTell has the end of the connection wait until dropped has been told, by
+// whoever gets it.
+func (o *outbox) toTell(dropped []Message) {
+	if len(dropped) > 0 && o.c.opts.onDrop != nil {
+		o.telling.Add(1)
+	}
 }
 
 // roomLater returns a channel that is closed when there may be room.

@@ -49,13 +49,19 @@ func release(scratch *[]byte) {
 // peer or the closing of the socket.
 func (c *Conn) read(ctx context.Context) error {
 	err := error(nil)
+	defer func() {
+		if err == nil { // the socket has panicked, which may be the application's own
+			c.nursery.Cancel(&CloseError{Code: InternalError})
+		}
+		close(c.silent)
+		_ = c.end(ctx) // which somebody has to, before the nursery closes
+	}()
 	for err == nil {
 		err = c.readFrame()
 	}
 	c.message.end()
 	c.stopped(err)
-	close(c.silent)
-	return c.end(ctx) // which somebody has to, before the nursery closes
+	return nil
 }
 
 // readFrame waits in a frame of its own, and a small one: an idle connection
@@ -154,7 +160,8 @@ func (m *incoming) mayBeText() (ok bool) {
 }
 
 // limit returns how many bytes may come. Deflating what cannot be compressed
-// makes it longer, by a few bytes in thousands.
+// makes it longer, by a few bytes in thousands. The limit of a message is never
+// so large that this overflows: see forEver.
 func (m *incoming) limit(message int64) int64 {
 	if m.packed {
 		return message + message/64 + 64

@@ -21,7 +21,7 @@ import (
 type Rooms struct {
 	// Slow is what a message to a room does that a member's queue has no room
 	// for. 0 means what the member's [Options.Slow] says. What is no policy
-	// panics in Join and Broadcast.
+	// panics in Join, JoinAs, [Room.Broadcast] and [Room.Send].
 	Slow SlowPolicy
 	// OnPresence is told who joins and who leaves: see [Presence]. Nil means
 	// nobody.
@@ -41,7 +41,8 @@ type members struct {
 }
 
 // Room is the room of a key in a [Rooms]. It is a name and not the room
-// itself: it stays valid when the last member leaves and others join.
+// itself: it stays valid when the last member leaves and others join. A Rooms
+// makes it; the zero Room does not work.
 type Room struct {
 	rooms *Rooms
 	key   string
@@ -56,7 +57,7 @@ func (rs *Rooms) Join(c *Conn, key string) *Room { return rs.JoinAs(c, key, "") 
 // JoinAs is Join with a name for who it is that joins, which any number of
 // connections may have: those of a user with several tabs, say. [Room.Who] and
 // [Presence] tell it. A connection that is in the room already keeps the name it
-// has. The name "" is none.
+// has. The name "" is none, and a nil c panics.
 func (rs *Rooms) JoinAs(c *Conn, key, who string) *Room {
 	if c == nil {
 		panic("websocket: Rooms.Join: nil connection")

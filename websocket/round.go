@@ -3,7 +3,6 @@ package websocket
 import (
 	"bytes"
 	"context"
-	"net"
 	"sync"
 	"syscall"
 )
@@ -123,21 +122,6 @@ type rest struct {
 	bytes    []byte
 	messages Bounds
 	last     bool
-}
-
-// rawOf returns how to write to conn without waiting, or nil if that cannot be
-// known: around any other connection, that of TLS or a user's own, is somebody
-// who wants to see the bytes.
-func rawOf(conn net.Conn) syscall.RawConn {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return raw
 }
 
 // attempt is a write that does not wait.

@@ -10,7 +10,9 @@ import (
 // the cause of the connection's cancellation once the connection is ending; to
 // return that from the connection's function is right, as it is not a second
 // failure. Whatever ends ctx, what is being written is written to its end.
-// Messages from one goroutine arrive in order. A nil ctx panics.
+// Messages from one goroutine arrive in order. Of the policies ([Options.Slow])
+// it heeds only [Conflate]: then m takes the place of a message with the same key
+// that still waits, if there is one, and need not wait itself. A nil ctx panics.
 func (c *Conn) Send(ctx context.Context, m Message) error {
 	if ctx == nil {
 		panic("websocket: Conn.Send: nil context")
@@ -92,28 +94,23 @@ func (c *Conn) offer(m Message, policy SlowPolicy, w *waker) bool {
 func (c *Conn) waitPatiently(ctx context.Context, m Message, began time.Time) error {
 	patient, cancel := context.WithDeadline(ctx, began.Add(c.opts.patience))
 	defer cancel()
-	switch err := c.wait(patient, m, Block); {
-	case err == nil, c.ctx.Err() != nil:
+	if err := c.wait(patient, m, Block); err == nil || c.ctx.Err() != nil {
 		return nil
-	case ctx.Err() == nil:
+	}
+	dropped := c.out.giveUp(m) // before the end, which counts no more
+	if ctx.Err() == nil {
 		c.nursery.Cancel(ErrSlowConsumer)
 	}
-	c.giveUp(m)
+	c.tellDropped(dropped)
 	return context.Cause(ctx)
 }
 
-// giveUp counts m as dropped, and tells.
-func (c *Conn) giveUp(m Message) {
-	c.out.mu.Lock()
-	c.out.drop(m)
-	c.out.mu.Unlock()
-	c.tellDropped([]Message{m})
-}
-
+// tellDropped tells what the outbox said is to be told.
 func (c *Conn) tellDropped(dropped []Message) {
-	if c.opts.onDrop == nil {
+	if c.opts.onDrop == nil || len(dropped) == 0 {
 		return
 	}
+	defer c.out.telling.Done()
 	for _, m := range dropped {
 		c.opts.onDrop(c, m)
 	}

@@ -33,15 +33,16 @@ import (
 //   - the server stops: GoingAway. f is given [Options.LastWord] first, in which
 //     [Conn.Receive] says [ErrEnd] and [Conn.Send] still works;
 //   - a [*CloseError]: its code. The mistakes of the peer ([ErrTooBig],
-//     [ErrTooMany], [ErrNotText], [ErrProtocol], JSON that [Message.Decode]
-//     could not) and [ErrSlowConsumer] are such;
+//     [ErrTooMany], [ErrNotText], [ErrCompression], [ErrProtocol], JSON that
+//     [Message.Decode] could not) and [ErrSlowConsumer] are such;
 //   - an error with an answer by the rules in force, translated or its own: the
 //     CloseCode of a Problem, else [MessageTooBig] for a 413, [PolicyViolation]
 //     for other statuses below 500 and [InternalError] from there. The reason
 //     is the Problem's CloseReason, Detail or Title. Of several errors the one
 //     is taken that would make an HTTP answer, and the others are reported;
 //   - any other error, or a panic: InternalError without a reason, and the
-//     error is reported. Panics do no harm to the server;
+//     error is reported. Panics do no harm to the server, and those of a
+//     translation or of a log cost the peer no close frame;
 //   - a panic with [http.ErrAbortHandler] aborts the socket without a word.
 //
 // f runs in the caller's goroutine, in a nursery below r.Context(). What f defers
@@ -98,10 +99,18 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 // detach has the connection live on without its handler. It returns false if
 // nobody would join it.
 func (c *Conn) detach(ctx context.Context, x *creche.Exchange, f func(context.Context, *Conn) error) bool {
-	return x.Adopt(ctx, func(ctx context.Context, a *creche.Adopted) {
+	returned := false
+	defer func() {
+		if !returned { // the router's Detach has panicked, which goes on when nothing is left
+			c.run(ctx, func(context.Context, *Conn) error { return &CloseError{Code: InternalError} })
+		}
+	}()
+	adopted := x.Adopt(ctx, func(ctx context.Context, a *creche.Adopted) {
 		c.rules = a
 		c.run(ctx, f)
 	})
+	returned = true
+	return adopted
 }
 
 const title = "websocket"
@@ -126,12 +135,7 @@ func requestCause(cause error) error {
 func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	defer c.release() // also after a Goexit in f
 	err := nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
-		c.open(ctx, n)
-		c.sweeper.watch(c)
-		n.Go(c.read)
-		// A task that waited for the end would cost its stack until then. If this
-		// comes too late, the reader has ended the connection.
-		context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
+		c.begin(ctx, n)
 		err := failure(f(ctx, c))
 		if err == nil {
 			n.Cancel(errReturned)
@@ -143,12 +147,31 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 	}
 }
 
+// begin starts what belongs to the connection beside its function.
+func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
+	begun := false
+	defer func() {
+		if !begun { // a context of the application's has panicked, and may have kept end from being called
+			n.Cancel(&CloseError{Code: InternalError})
+			_ = n.TryGo(c.end)
+		}
+	}()
+	c.open(ctx, n)
+	c.sweeper.watch(c)
+	n.Go(c.read)
+	// A task that waited for the end would cost its stack until then. If this
+	// comes too late, the reader has ended the connection.
+	context.AfterFunc(ctx, func() { _ = n.TryGo(c.end) })
+	begun = true
+}
+
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
+	c.out.fail()     // nor what is counted be final
+	c.out.telling.Wait()
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
-		// If a log panics that end writes to, nothing has been told.
 		c.opts.onClose(c, cmp.Or(c.told, &CloseError{Code: Abnormal}))
 	}
 }

@@ -490,6 +490,8 @@ func TestMisuse(t *testing.T) {
 				{"websocket: Conn.Receive: nil context", func() { _, _ = c.Receive(none) }},
 				{"websocket: Conn.Send: nil context", func() { _ = c.Send(none, websocket.Message{}) }},
 				{"websocket: Rooms.Join: nil connection", func() { rooms.Join(nil, "") }},
+				{"websocket: Rooms.Join: nil connection", func() { rooms.JoinAs(nil, "", "me") }},
+				{"websocket: Room.Send: nil context", func() { _ = rooms.To("").Send(none, websocket.Message{}) }},
 			} {
 				func() {
 					defer func() {

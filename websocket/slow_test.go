@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,12 +359,94 @@ func TestTrySendNeverWaits(t *testing.T) {
 	}
 }
 
+// Whoever sends from outside may be slow to tell what was dropped, and the
+// connection end meanwhile.
+//
+// W8
+func TestOnDropComesBeforeOnClose(t *testing.T) {
+	tests := []struct {
+		policy websocket.SlowPolicy
+		end    func(c *websocket.Conn)
+	}{
+		{websocket.Disconnect, func(*websocket.Conn) {}},
+		{websocket.DropNewest, func(c *websocket.Conn) { c.Close(4000, "") }},
+		{websocket.DropOldest, func(c *websocket.Conn) { c.Close(4000, "") }},
+		{websocket.Conflate, func(c *websocket.Conn) { c.Close(4000, "") }},
+		{websocket.Block, func(*websocket.Conn) {}},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.policy.String(), func(t *testing.T, o *websocket.Options) {
+			var begun, told atomic.Int64
+			last := make(chan websocket.Stats, 1)
+			o.Slow, o.Queue = tt.policy, websocket.Bounds{Messages: 1}
+			o.OnDrop = func(*websocket.Conn, websocket.Message) {
+				begun.Add(1)
+				time.Sleep(time.Minute)
+				told.Add(1)
+			}
+			o.OnClose = func(c *websocket.Conn, _ *websocket.CloseError) {
+				if begun, told := begun.Load(), told.Load(); told == 0 || begun != told {
+					t.Errorf("%d calls of OnDrop had begun and %d returned, want all of them", begun, told)
+				}
+				last <- c.Stats()
+			}
+			conns := make(chan *websocket.Conn, 1)
+			var rooms websocket.Rooms
+			s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+				rooms.Join(c, "all")
+				conns <- c
+				return forget(ctx, c)
+			})
+			dial(t, s.Server) // and never reads
+			c := <-conns
+			synctest.Wait()
+			room := rooms.To("all")
+			room.Broadcast(said("x=0"))
+			synctest.Wait()
+			var sending sync.WaitGroup
+			for range 4 {
+				sending.Go(func() { room.Broadcast(said("x=1")) })
+			}
+			time.Sleep(10 * time.Second) // more than Patience
+			tt.end(c)
+			at, before := (<-last).Dropped, told.Load()
+			s.finish()
+			sending.Wait()
+			if after := begun.Load(); after != before {
+				t.Errorf("OnDrop was called %d times after OnClose", after-before)
+			}
+			if now := c.Stats().Dropped; at != now {
+				t.Errorf("dropped: got %+v in OnClose and %+v after it", at, now)
+			}
+		})
+	}
+}
+
 func TestRoomsWithAPolicyThatIsNone(t *testing.T) {
-	rooms := websocket.Rooms{Slow: -1}
-	defer func() {
-		if recover() == nil {
-			t.Error("got no panic")
-		}
-	}()
-	rooms.To("all").Broadcast(websocket.Text("x"))
+	synctest.Test(t, func(t *testing.T) {
+		rooms := websocket.Rooms{Slow: -1}
+		room, m := rooms.To("all"), websocket.Text("x")
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			for _, misuse := range []struct {
+				name string
+				call func()
+			}{
+				{"Join", func() { rooms.Join(c, "all") }},
+				{"JoinAs", func() { rooms.JoinAs(c, "all", "me") }},
+				{"Broadcast", func() { room.Broadcast(m) }},
+				{"Send", func() { _ = room.Send(ctx, m) }},
+			} {
+				func() {
+					defer func() {
+						if got := recover(); got != "websocket: Rooms.Slow: SlowPolicy(-1) is no policy" {
+							t.Errorf("%s: got panic %v", misuse.name, got)
+						}
+					}()
+					misuse.call()
+				}()
+			}
+			return nil
+		})
+		dial(t, s.Server).wantEnd(1000)
+	})
 }

@@ -24,8 +24,10 @@ type Stats struct {
 	// Unread is what waits for [Conn.Receive], and Unsent what waits to be
 	// written or is being written.
 	Unread, Unsent Bounds
-	// Dropped is what was to be sent and never will be, because the peer was
-	// too slow: see [SlowPolicy].
+	// Dropped is what was to be sent and never will be: because the peer was too
+	// slow (see [SlowPolicy]), or because it was still unsent when the connection
+	// broke or was aborted. Of what was being written then the peer may have got
+	// some.
 	Dropped Count
 	// Silence is for how long nothing has been read from the peer, pongs
 	// included. Without a heartbeat it is 0. While Paused is not 0 it says

@@ -131,15 +131,22 @@ func (s *sweeper) handOn() {
 // sweep is the task, in the nursery of c.
 func (s *sweeper) sweep(ctx context.Context, c *Conn) error {
 	timer := time.NewTimer(0)
-	defer timer.Stop()
+	var wait time.Duration
+	var over bool
+	defer func() {
+		timer.Stop()
+		if !over { // c ends, or a context of the application's has panicked
+			s.forget(c)
+			s.handOn()
+		}
+	}()
 	draining := s.draining
 	for {
 		if draining != nil && isClosed(draining) {
 			draining = nil
 			s.drain()
 		}
-		wait, ended := s.look()
-		if ended {
+		if wait, over = s.look(); over {
 			return nil
 		}
 		timer.Reset(wait)
@@ -148,8 +155,6 @@ func (s *sweeper) sweep(ctx context.Context, c *Conn) error {
 		case <-s.wake:
 		case <-draining:
 		case <-ctx.Done():
-			s.forget(c)
-			s.handOn()
 			return nil
 		}
 	}

@@ -22,6 +22,7 @@ type Client struct {
 	conn     net.Conn
 	br       *bufio.Reader
 	response *http.Response
+	packs    bool            // compression was agreed on
 	tasks    nursery.Nursery // the reader, and answers on their way
 	writing  chan struct{}   // holds one token: who has it writes
 	arrived  chan struct{}   // of capacity 1: there may be something new
@@ -38,9 +39,9 @@ type Client struct {
 	err      error // why nothing more is received
 }
 
-func newClient(t testing.TB, conn net.Conn, br *bufio.Reader, response *http.Response) *Client {
+func newClient(t testing.TB, conn net.Conn, br *bufio.Reader, response *http.Response, packs bool) *Client {
 	c := &Client{
-		conn: conn, br: br, response: response,
+		conn: conn, br: br, response: response, packs: packs,
 		writing: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
 		ended: make(chan struct{}), released: make(chan struct{}),
 	}
@@ -79,6 +80,9 @@ func (c *Client) Send(m websocket.Message) error {
 	op := byte(opBinary)
 	if m.IsText() {
 		op = opText
+	}
+	if c.packs {
+		return c.write(op|compressed, deflate(m.Bytes()))
 	}
 	return c.write(op, m.Bytes())
 }

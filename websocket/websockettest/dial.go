@@ -2,6 +2,8 @@ package websockettest
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha1" // which RFC 6455 prescribes
@@ -23,10 +25,18 @@ type Dialer interface {
 
 // Options configures [Dial]. Nil, and every zero field, means the defaults.
 type Options struct {
-	// Header has further headers for the handshake: cookies, an Origin.
+	// Header has further headers for the handshake: cookies, an Origin. Unless it
+	// has an Accept-Encoding, nil if need be, the client accepts gzip, as browsers
+	// do: what middleware compresses is for the tests to meet. A refusal that is
+	// compressed for that is undone.
 	Header http.Header
 	// Subprotocols are those that the client offers, best first.
 	Subprotocols []string
+	// Compress has the client offer compression (permessage-deflate), which a
+	// server with [websocket.Options.Compress] accepts: then all that the client
+	// sends is compressed. That it was accepted is in the header of
+	// [Client.Response].
+	Compress bool
 }
 
 // RejectedError is what [Dial] returns when the server answered the handshake
@@ -86,7 +96,12 @@ func Dial(t testing.TB, d Dialer, target string, o *Options) (*Client, error) {
 		return nil, err
 	}
 	_ = response.Body.Close() // there is none
-	return newClient(t, conn, br, response), nil
+	packs, err := agreed(response.Header, o.Compress)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return newClient(t, conn, br, response, packs), nil
 }
 
 // handshake returns the request, and the key in it.
@@ -98,6 +113,7 @@ func (o *Options) handshake(target string) (r *http.Request, key string, err err
 	if err != nil {
 		return nil, "", err
 	}
+	r.Header.Set("Accept-Encoding", "gzip")
 	for name, values := range o.Header {
 		r.Header[http.CanonicalHeaderKey(name)] = values
 	}
@@ -110,6 +126,9 @@ func (o *Options) handshake(target string) (r *http.Request, key string, err err
 	r.Header.Set("Sec-WebSocket-Key", key)
 	if len(o.Subprotocols) > 0 {
 		r.Header.Set("Sec-WebSocket-Protocol", strings.Join(o.Subprotocols, ", "))
+	}
+	if o.Compress {
+		r.Header.Set("Sec-WebSocket-Extensions", offer)
 	}
 	return r, key, nil
 }
@@ -124,16 +143,34 @@ func upgrade(conn net.Conn, br *bufio.Reader, r *http.Request, key string) (*htt
 		return nil, fmt.Errorf("websockettest: reading the answer to the handshake: %w", err)
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			return nil, fmt.Errorf("websockettest: reading the refusal of the handshake: %w", err)
-		}
-		return nil, &RejectedError{Status: response.StatusCode, Header: response.Header, Body: body}
+		return nil, rejected(response)
 	}
 	if got := response.Header.Get("Sec-WebSocket-Accept"); got != accept(key) {
 		return nil, &ProtocolError{fmt.Sprintf("Sec-WebSocket-Accept %q, not %q", got, accept(key))}
 	}
 	return response, nil
+}
+
+// rejected returns the error for an answer that is no upgrade.
+func rejected(r *http.Response) error {
+	body, err := io.ReadAll(r.Body)
+	if err == nil && r.Header.Get("Content-Encoding") == "gzip" {
+		body, err = gunzipped(body)
+		r.Header.Del("Content-Encoding")
+		r.Header.Del("Content-Length")
+	}
+	if err != nil {
+		return fmt.Errorf("websockettest: reading the refusal of the handshake: %w", err)
+	}
+	return &RejectedError{Status: r.StatusCode, Header: r.Header, Body: body}
+}
+
+func gunzipped(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // accept returns what the server makes of the key (RFC 6455, section 4.2.2).

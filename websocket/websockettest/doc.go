@@ -17,6 +17,11 @@
 //		}
 //	})
 //
+// [Options] has what is offered in the handshake, and a client that compresses for
+// a server that does ([websocket.Options.Compress]):
+//
+//	c, err := websockettest.Dial(t, s, "/ws", &websockettest.Options{Compress: true})
+//
 // Its nearest relative is the client of github.com/coder/websocket, over the
 // Client of such a server: that one is for production, needs somebody who reads
 // to answer pings, ends the connection when a context of a read ends, and cannot

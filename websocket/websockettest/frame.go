@@ -53,16 +53,16 @@ func closePayload(code websocket.Code, reason string) []byte {
 const largest = 1 << 30
 
 // readFrame reads a frame of the server, which sends whole messages in frames
-// without a mask.
+// without a mask. Op has the bit that marks a compressed one.
 func readFrame(br *bufio.Reader) (op byte, payload []byte, err error) {
 	var head [8]byte
 	if _, err := io.ReadFull(br, head[:2]); err != nil {
 		return 0, nil, err
 	}
-	if head[0]&0xf0 != final || head[1]&masked != 0 {
+	if head[0]&(0xf0&^compressed) != final || head[1]&masked != 0 {
 		return 0, nil, &ProtocolError{fmt.Sprintf("a frame that begins with %#x", head[:2])}
 	}
-	op = head[0] & 0x0f
+	op = head[0] &^ final
 	size, more := uint64(head[1]), 0
 	switch size {
 	case 126:
@@ -77,7 +77,7 @@ func readFrame(br *bufio.Reader) (op byte, payload []byte, err error) {
 		clear(head[:8-more])
 		size = binary.BigEndian.Uint64(head[:])
 	}
-	if size > largest || op >= opClose && size > 125 {
+	if size > largest || op&opClose != 0 && size > 125 {
 		return 0, nil, &ProtocolError{fmt.Sprintf("a frame of opcode %d and %d bytes", op, size)}
 	}
 	payload = make([]byte, size)

@@ -52,6 +52,8 @@ func (c *Client) take(op byte, payload []byte) error {
 	switch op {
 	case opText, opBinary:
 		return c.keep(op, payload)
+	case compressed | opText, compressed | opBinary:
+		return c.unpack(op&^compressed, payload)
 	case opPing:
 		c.pings.Add(1)
 		c.answer(opPong, payload)
@@ -62,6 +64,17 @@ func (c *Client) take(op byte, payload []byte) error {
 		return &ProtocolError{fmt.Sprintf("a frame with opcode %d", op)}
 	}
 	return nil
+}
+
+func (c *Client) unpack(op byte, payload []byte) error {
+	if !c.packs {
+		return &ProtocolError{"a compressed message, which was not agreed on"}
+	}
+	b, err := inflate(payload)
+	if err != nil {
+		return err
+	}
+	return c.keep(op, b)
 }
 
 func (c *Client) keep(op byte, payload []byte) error {

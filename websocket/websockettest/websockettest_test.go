@@ -1,6 +1,7 @@
 package websockettest_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -152,6 +153,92 @@ func TestAWholeConversation(t *testing.T) {
 }
 
 // W11
+func TestAClientThatCompresses(t *testing.T) {
+	tests := []struct {
+		name   string
+		server int
+		client bool
+		bytes  int64 // of what is echoed, on its way
+	}{
+		{"with a server that does", 512, true, 100},
+		{"with a server that does not", 0, true, 70_000},
+		{"and one that does not", 512, false, 70_000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conns := make(chan *websocket.Conn, 1)
+				s := serve(t, &websocket.Options{Compress: tt.server, ReadLimit: 1 << 20}, func(ctx context.Context, c *websocket.Conn) error {
+					conns <- c
+					return echo(ctx, c)
+				})
+				c := dial(t, s, &websockettest.Options{Compress: tt.client})
+				if got, want := c.Response().Header.Get("Sec-WebSocket-Extensions") != "", tt.server > 0 && tt.client; got != want {
+					t.Errorf("compression was agreed on: got %v, want %v", got, want)
+				}
+				for _, m := range []websocket.Message{
+					websocket.Text(""), websocket.Text(strings.Repeat("grüße ", 10_000)), websocket.Binary([]byte{0, 0xff}),
+				} {
+					if err := c.Send(m); err != nil {
+						t.Fatal(err)
+					}
+					if got, err := c.Receive(t.Context()); err != nil || got.String() != m.String() || got.IsText() != m.IsText() {
+						t.Errorf("got %.20q, %v, want %.20q", got, err, m)
+					}
+				}
+				synctest.Wait()
+				if got := (<-conns).Stats().Sent.Bytes; got > 2*tt.bytes+2_000 || got < tt.bytes {
+					t.Errorf("the server wrote %d bytes, want about %d", got, tt.bytes)
+				}
+				if err := c.Send(websocket.Text(strings.Repeat("x", 1<<20+1))); err != nil {
+					t.Fatal(err)
+				}
+				wantClose(t, c, websocket.MessageTooBig, "message too big")
+			})
+		})
+	}
+}
+
+// Middleware that compresses does so for a browser, and for this client.
+//
+// W11
+func TestARefusalThatIsCompressed(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		header http.Header
+		want   string
+	}{
+		{"by default", nil, "gzip"},
+		{"with another choice", http.Header{"accept-encoding": {"identity"}}, "identity"},
+		{"with none", http.Header{"Accept-Encoding": nil}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if got := r.Header.Get("Accept-Encoding"); got != tt.want {
+						t.Errorf("got Accept-Encoding %q, want %q", got, tt.want)
+					}
+					var body io.Writer = w
+					if r.Header.Get("Accept-Encoding") == "gzip" {
+						w.Header().Set("Content-Encoding", "gzip")
+						z := gzip.NewWriter(w)
+						defer z.Close()
+						body = z
+					}
+					w.WriteHeader(http.StatusPaymentRequired)
+					_, _ = io.WriteString(body, "Pay first.")
+				}))
+				_, err := websockettest.Dial(t, s, "/ws", &websockettest.Options{Header: tt.header})
+				e, ok := errors.AsType[*websockettest.RejectedError](err)
+				if !ok || string(e.Body) != "Pay first." || e.Header.Get("Content-Encoding") != "" {
+					t.Errorf("got %v, want the 402 with its text", err)
+				}
+			})
+		})
+	}
+}
+
+// W11
 func TestWhatTheServerEndsWith(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -222,33 +309,48 @@ func TestAClientThatVanishes(t *testing.T) {
 	})
 }
 
+// answers is a server whose upgrade has these headers, after which it sends
+// frames.
+func answers(t *testing.T, headers, frames string) *nurserytest.Server {
+	t.Helper()
+	return nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		headers = strings.ReplaceAll(headers, "ACCEPT", websockettest.Accept(r.Header.Get("Sec-WebSocket-Key")))
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+headers+"\r\n\r\n"+frames)
+		_, _ = io.Copy(io.Discard, conn)
+	}))
+}
+
+const (
+	accepts = "Sec-WebSocket-Accept: ACCEPT"
+	packs   = accepts + "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
+)
+
 // W11
 func TestServersThatBreakTheProtocol(t *testing.T) {
-	const ok = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
-	tests := []struct{ name, sent string }{
-		{"a mask", "\x81\x81\x00\x00\x00\x00x"},
-		{"a reserved bit", "\xc1\x01x"},
-		{"a fragment", "\x01\x01x"},
-		{"an unknown opcode", "\x83\x01x"},
-		{"a long ping", "\x89\x7e\x00\x7e"},
-		{"text that is not UTF-8", "\x81\x01\xff"},
-		{"a close of one byte", "\x88\x01x"},
-		{"more than there can be", "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"},
+	tests := []struct{ name, headers, frames string }{
+		{"a mask", accepts, "\x81\x81\x00\x00\x00\x00x"},
+		{"a reserved bit", accepts, "\xa1\x01x"},
+		{"compression that was not agreed on", accepts, "\xc1\x01\x00"},
+		{"a fragment", accepts, "\x01\x01x"},
+		{"an unknown opcode", accepts, "\x83\x01x"},
+		{"a long ping", accepts, "\x89\x7e\x00\x7e"},
+		{"text that is not UTF-8", accepts, "\x81\x01\xff"},
+		{"a close of one byte", accepts, "\x88\x01x"},
+		{"more than there can be", accepts, "\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"},
+		{"a compressed ping", packs, "\xc9\x00"},
+		{"a compressed fragment", packs, "\xc0\x00"},
+		{"what is not compressed, though it says so", packs, "\xc1\x01\xff"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					conn, _, err := http.NewResponseController(w).Hijack()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer conn.Close()
-					_, _ = io.WriteString(conn, ok+websockettest.Accept(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n"+tt.sent)
-					_, _ = io.Copy(io.Discard, conn)
-				}))
-				c := dial(t, s, nil)
+				c := dial(t, answers(t, tt.headers, tt.frames), &websockettest.Options{Compress: tt.headers == packs})
 				_, err := c.Receive(t.Context())
 				if _, ok := errors.AsType[*websockettest.ProtocolError](err); !ok {
 					t.Errorf("got %v, want a *ProtocolError", err)
@@ -257,19 +359,32 @@ func TestServersThatBreakTheProtocol(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a wrong accept", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				conn, _, _ := http.NewResponseController(w).Hijack()
-				defer conn.Close()
-				_, _ = io.WriteString(conn, ok+"wrong\r\n\r\n")
-			}))
-			_, err := websockettest.Dial(t, s, "/ws", nil)
-			if _, ok := errors.AsType[*websockettest.ProtocolError](err); !ok {
-				t.Errorf("got %v, want a *ProtocolError", err)
-			}
+}
+
+// W11
+func TestAnswersThatBreakTheProtocol(t *testing.T) {
+	const extensions = accepts + "\r\nSec-WebSocket-Extensions: "
+	tests := []struct {
+		name, headers string
+		compress      bool
+	}{
+		{"a wrong accept", "Sec-WebSocket-Accept: wrong", false},
+		{"an extension that was not offered", packs, false},
+		{"another extension than was offered", extensions + "x-one; server_no_context_takeover", true},
+		{"one more", packs + ", x-one", true},
+		{"a window that is kept", extensions + "permessage-deflate", true},
+		{"a window whose size was not offered", packs + "; client_max_window_bits=10", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := websockettest.Dial(t, answers(t, tt.headers, ""), "/ws", &websockettest.Options{Compress: tt.compress})
+				if _, ok := errors.AsType[*websockettest.ProtocolError](err); !ok {
+					t.Errorf("got %v, want a *ProtocolError", err)
+				}
+			})
 		})
-	})
+	}
 }
 
 func TestMisuse(t *testing.T) {
