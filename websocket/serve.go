@@ -147,6 +147,7 @@ func (c *Conn) run(ctx context.Context, f func(context.Context, *Conn) error) {
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
+	c.frames.release()
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
 		// If a log panics that end writes to, nothing has been told.
