@@ -125,11 +125,11 @@ func TestRFC7692(t *testing.T) {
 		{"7.2.3.1, in one frame", frame(0xc1, hello), []got{echoed("Hello")}},
 		{"7.2.3.1, in fragments", slices.Concat(frame(0x41, hello[:3]), frame(0x80, hello[3:])), []got{echoed("Hello")}},
 		{"7.2.3.1, with a ping in between", slices.Concat(frame(0x41, hello[:3]), frame(0x89, "?"), frame(0x80, hello[3:])), []got{pong("?"), echoed("Hello")}},
-		{"7.2.3.2, with the window of the message before, which was not agreed on", slices.Concat(frame(0xc1, hello), frame(0xc1, "\xf2\x00\x11\x00\x00")), []got{closes(1007)}},
 		{"7.2.3.3, a block that is not compressed", frame(0xc1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), []got{echoed("Hello")}},
 		{"7.2.3.4, a block that says it is the last", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []got{echoed("Hello")}},
 		{"7.2.3.5, two blocks", frame(0xc1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
 		{"the last block without an empty one after it", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
+		{"a block that says it is the last, and another message", slices.Concat(frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), frame(0xc1, hello)), []got{echoed("Hello"), echoed("Hello")}},
 		{"something after the last block", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00"+hello), []got{closes(1007)}},
 		{"a message of nothing", frame(0xc1, "\x00"), []got{echoed("")}},
 		{"a message without a byte", frame(0xc1, ""), []got{closes(1007)}},
@@ -157,6 +157,7 @@ func TestRFC7692(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			onlyOwnRow(t, tt.name)
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(t, &websocket.Options{ReadLimit: 100, Compress: 1 << 20}, echo)
 				p := dial(t, s.Server, offer)
@@ -183,6 +184,21 @@ func TestRFC7692(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The example in section 7.2.3.2 needs the window of the message before, which is
+// not agreed on.
+//
+// W10, W12
+func TestTheWindowOfTheMessageBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, &websocket.Options{Compress: 1 << 20}, echo)
+		p := dial(t, s.Server, offer)
+		p.write(frame(0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00"))
+		p.want(opText, "Hello")
+		p.write(frame(0xc1, "\xf2\x00\x11\x00\x00"))
+		p.wantEnd(websocket.InvalidPayload)
+	})
 }
 
 // noise is n bytes that cannot be compressed.
@@ -244,6 +260,9 @@ func TestARoomWithAndWithoutCompression(t *testing.T) {
 			websocket.Text(noise(50) + strings.Repeat("€", 50)),
 			websocket.Binary([]byte(noise(1000))), // which gets no shorter
 		} {
+			if i == 3 && byCoder() {
+				break // see squeezed
+			}
 			room.Broadcast(m)
 			op := byte(opText)
 			if !m.IsText() {
@@ -302,7 +321,12 @@ func TestAMessageIsCompressedOnce(t *testing.T) {
 			}
 			frames[i] = websocket.CompressedFrame(m)
 		}
-		if len(frames[0]) == 0 || &frames[0][0] != &frames[1][0] {
+		switch {
+		case byCoder(): // which compresses for itself: see once
+			if frames[1] != nil {
+				t.Errorf("the message keeps %d compressed bytes that nobody sends", len(frames[1]))
+			}
+		case len(frames[0]) == 0 || &frames[0][0] != &frames[1][0]:
 			t.Error("the second connection had the message compressed again")
 		}
 	})

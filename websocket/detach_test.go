@@ -22,7 +22,7 @@ func watched(t *testing.T, around func(http.Handler) http.Handler, o *websocket.
 	t.Helper()
 	returned = make(chan error, 1)
 	h := around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		returned <- websocket.Serve(w, r, o, f)
+		returned <- upgrade(w, r, o, f)
 	}))
 	s = nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), valueKey{}, "of the request")))
