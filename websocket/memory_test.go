@@ -38,8 +38,8 @@ func TestMemoryOfAnIdleConnection(t *testing.T) {
 		most   int
 		coders int // as much, if frames are coder's
 	}{
-		{"the handler returns", true, 14 << 10, 28 << 10},
-		{"the handler stays", false, 40 << 10, 54 << 10},
+		{"the handler returns", true, 14 << 10, 32 << 10},
+		{"the handler stays", false, 40 << 10, 58 << 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if byCoder() {

@@ -109,10 +109,11 @@ type Options struct {
 	Detach bool
 
 	// Plain has github.com/coder/websocket read and write all frames, and not this
-	// package. It is for who trusts the frames of a library that many use more than
-	// ours, and to find out whether a trouble is in ours. All that is promised of
-	// connections, rooms and the stop holds with it too, but it takes more time,
-	// and 24 KB for an idle connection instead of 14. Only without it
+	// package: for those who trust the frames of a library that many use more than
+	// ours, and for finding out whether a trouble is in ours. What is promised of
+	// connections, rooms and stops holds all the same. A delivery takes twice the
+	// time without the system call, and an idle connection twice the memory. Only
+	// without it
 	//
 	//   - a message is framed, and compressed, once for all who get it;
 	//   - a message may be seen to be too large by the header of its frame, and not
