@@ -1,8 +1,8 @@
 package websocket
 
 // frames is how the frames of a connection are read and written: by this package
-// ([own]). Who waits for what, and for how long, what is queued and when it leaves
-// is the connection's, and none of theirs.
+// ([own]) or, with [Options.Plain], by coder ([plain]). Who waits for what, and for
+// how long, what is queued and when it leaves is none of theirs.
 type frames interface {
 	// next waits for what the peer sends next, deals with it, and returns how
 	// reading ended, if it has: see Conn.stopped. It is the reader's alone.

@@ -69,7 +69,7 @@ func onlyOwnRow(t *testing.T, name string) {
 //
 //	CRECHE_PLAIN=1 go test -run Heartbeat ./websocket
 //
-// W1, W2, W3, W4, W5, W6, W7, W8, W9, W10, W13
+// W1, W2, W3, W4, W5, W6, W7, W8, W9, W10, W12, W13
 func TestAllWithFramesOfCoder(t *testing.T) {
 	if byCoder() {
 		t.Skip("this is that process")
