@@ -40,7 +40,7 @@ func TestFloods(t *testing.T) {
 				o.MessagesPerSecond = 100
 			}
 			if flood.code != 0 && byCoder() { // which takes longer to read all of it
-				o.CloseTimeout = 10 * time.Second
+				o.CloseTimeout = 3 * time.Second
 			}
 			ts := newTCPServer(t, o, func(ctx context.Context, c *websocket.Conn) error {
 				m, err := c.Receive(ctx)
@@ -160,13 +160,17 @@ func TestAFloodOfConnections(t *testing.T) {
 //
 // W10
 func TestACompressedBomb(t *testing.T) {
+	size := 64
+	if testing.Short() {
+		size = 4
+	}
 	var bomb bytes.Buffer
 	deflate, err := flate.NewWriter(&bomb, flate.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}
 	zeros := make([]byte, 1<<20)
-	for range 64 {
+	for range size {
 		_, _ = deflate.Write(zeros)
 	}
 	_ = deflate.Flush()
