@@ -111,9 +111,8 @@ type Options struct {
 	// Plain has github.com/coder/websocket read and write all frames, and not this
 	// package: for those who trust the frames of a library that many use more than
 	// ours, and for finding out whether a trouble is in ours. What is promised of
-	// connections, rooms and stops holds all the same. A delivery takes twice the
-	// time without the system call, and an idle connection twice the memory. Only
-	// without it
+	// connections, rooms and stops holds all the same. A delivery in a room takes up
+	// to twice the time, and an idle connection twice the memory. Only without it
 	//
 	//   - a message is framed, and compressed, once for all who get it;
 	//   - a message may be seen to be too large by the header of its frame, and not

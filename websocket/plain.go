@@ -82,7 +82,7 @@ func (p *plain) next() error {
 	// A context that ends would end the connection in the middle of a frame.
 	kind, r, err := p.in.Reader(context.Background())
 	if err == nil {
-		err = p.collect(byte(kind), r)
+		err = p.collect(byte(kind), r) // kinds have the numbers of the opcodes
 	}
 	if err != nil {
 		_ = p.in.CloseNow() // a ping may wait for its pong
