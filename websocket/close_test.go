@@ -151,7 +151,7 @@ func TestTheCloseCodeWhenWhatAnswersPanics(t *testing.T) {
 			var around nursery.Nursery
 			base := around.Open(t.Context())
 			s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_ = websocket.Serve(w, r, o, tt.f)
+				_ = upgrade(w, r, o, tt.f)
 			})), nurserytest.Configure(func(srv *http.Server) {
 				srv.BaseContext = func(net.Listener) context.Context { return base }
 			}))
@@ -180,7 +180,7 @@ func TestTheCloseCodeWhenWhatAnswersPanics(t *testing.T) {
 // W3
 func TestAServerThatSpeaksHTTP2(t *testing.T) {
 	ts := httptest.NewUnstartedServer(creche.New(creche.Options{}).Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, nil, echo)
+		return upgrade(w, r, nil, echo)
 	})))
 	ts.EnableHTTP2 = true
 	ts.StartTLS()
@@ -213,10 +213,10 @@ func TestASecondUpgradeIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var second error
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := websocket.Serve(w, r, nil, returns(nil)); err != nil {
+			if err := upgrade(w, r, nil, returns(nil)); err != nil {
 				t.Errorf("the first: got %v", err)
 			}
-			second = websocket.Serve(w, r, nil, returns(nil))
+			second = upgrade(w, r, nil, returns(nil))
 		}), nurserytest.Configure(func(srv *http.Server) {
 			srv.ErrorLog = log.New(io.Discard, "", 0) // net/http has a word to say on it
 		}))

@@ -21,7 +21,8 @@ import (
 // connections of an application is one more.
 type Conn struct {
 	socket   socket
-	wire     wire     // what comes through it
+	frames   frames   // how what comes through it is read, and what leaves is written
+	wire     wire     // what comes
 	message  incoming // the reader's alone
 	protocol string   // the subprotocol
 	opts     kept
@@ -55,7 +56,7 @@ type Conn struct {
 
 func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o.kept(), silent: make(chan struct{})}
-	c.wire.conn, c.wire.early = c, early
+	c.frames, c.wire.conn, c.wire.early = own{c}, c, early
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
 	c.in.open(o.Inbox)

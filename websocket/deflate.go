@@ -62,14 +62,6 @@ func (o *outbox) prepared(m Message) Message {
 	return m
 }
 
-// leaving returns the frame in which m, which is prepared, leaves.
-func (o *outbox) leaving(m Message) []byte {
-	if o.packs(m) {
-		return m.deflated()
-	}
-	return m.wire()
-}
-
 // tail ends a compressed message: the four bytes that its sender has taken away,
 // and an empty last block, for the reader to see the end (RFC 7692, section
 // 7.2.2).

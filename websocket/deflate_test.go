@@ -138,6 +138,7 @@ func TestRFC7692(t *testing.T) {
 		{"7.2.3.4, a block that says it is the last", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), []got{echoed("Hello")}},
 		{"7.2.3.5, two blocks", frame(0xc1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
 		{"the last block without an empty one after it", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00"), []got{echoed("Hello")}},
+		{"a block that says it is the last, and another message", slices.Concat(frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), frame(0xc1, hello)), []got{echoed("Hello"), echoed("Hello")}},
 		{"something after the last block", frame(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00"+hello), []got{closes(1007)}},
 		{"a message of nothing", frame(0xc1, "\x00"), []got{echoed("")}},
 		{"a message without a byte", frame(0xc1, ""), []got{closes(1007)}},
@@ -165,6 +166,7 @@ func TestRFC7692(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			onlyOwnRow(t, tt.name)
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(t, &websocket.Options{ReadLimit: 100, Compress: 1 << 20}, echo)
 				p := dial(t, s.Server, offer)
@@ -292,6 +294,9 @@ func TestARoomWithAndWithoutCompression(t *testing.T) {
 			websocket.Text(noise(50) + strings.Repeat("€", 50)),
 			websocket.Binary([]byte(noise(1000))), // which gets no shorter
 		} {
+			if i == 3 && byCoder() {
+				break // see squeezed
+			}
 			room.Broadcast(m)
 			op := byte(opText)
 			if !m.IsText() {
@@ -350,7 +355,12 @@ func TestAMessageIsCompressedOnce(t *testing.T) {
 			}
 			frames[i] = websocket.CompressedFrame(m)
 		}
-		if len(frames[0]) == 0 || &frames[0][0] != &frames[1][0] {
+		switch {
+		case byCoder(): // which compresses for itself: see once
+			if frames[1] != nil {
+				t.Errorf("the message keeps %d compressed bytes that nobody sends", len(frames[1]))
+			}
+		case len(frames[0]) == 0 || &frames[0][0] != &frames[1][0]:
 			t.Error("the second connection had the message compressed again")
 		}
 	})

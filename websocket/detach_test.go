@@ -28,7 +28,7 @@ func watched(t *testing.T, around func(http.Handler) http.Handler, o *websocket.
 	t.Helper()
 	returned = make(chan error, 1)
 	h := around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		returned <- websocket.Serve(w, r, o, f)
+		returned <- upgrade(w, r, o, f)
 	}))
 	s = nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), valueKey{}, "of the request")))
@@ -130,13 +130,13 @@ func TestWhereNobodyWouldJoinItTheHandlerStays(t *testing.T) {
 	}
 }
 
-// once is a router whose Detach panics the first time.
-type once struct {
+// brokenOnce is a router whose Detach panics the first time.
+type brokenOnce struct {
 	creche.PlainRouter
 	broken *bool
 }
 
-func (o once) Detach(ctx context.Context) context.Context {
+func (o brokenOnce) Detach(ctx context.Context) context.Context {
 	if *o.broken {
 		*o.broken = false
 		panic(errPlain)
@@ -160,7 +160,7 @@ func TestAPanicOfTheRoutersDetach(t *testing.T) {
 		o := &websocket.Options{Detach: true, Connections: limit, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }}
 		var around nursery.Nursery
 		base := around.Open(context.Background())
-		s := nurserytest.NewServer(t, app.Through(once{broken: &broken})(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		s := nurserytest.NewServer(t, app.Through(brokenOnce{broken: &broken})(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
 			return websocket.Serve(w, r, o, echo)
 		})), nurserytest.Configure(func(srv *http.Server) {
 			srv.BaseContext = func(net.Listener) context.Context { return base }

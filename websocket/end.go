@@ -57,7 +57,7 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 		c.out.fail()
 		return vanished
 	}
-	done, dropped := c.out.finish(closeFrame(end.code, end.reason), end.drop)
+	done, dropped := c.out.finish(&CloseError{Code: end.code, Reason: end.reason}, end.drop)
 	if len(dropped) > 0 && c.opts.onDrop != nil {
 		c.beside(func() { c.tellDropped(dropped) })
 	}

@@ -18,6 +18,19 @@ import (
 	"github.com/creche-go/creche/websocket"
 )
 
+// upgrade is Serve by the way that is tested.
+func upgrade(w http.ResponseWriter, r *http.Request, o *websocket.Options, f connFunc) error {
+	if byCoder() {
+		changed := websocket.Options{}
+		if o != nil {
+			changed = *o
+		}
+		changed.Plain = true
+		o = &changed
+	}
+	return websocket.Serve(w, r, o, f)
+}
+
 // A site is a server in memory whose every request is upgraded. Its nursery is
 // above the requests, so that a test can drain and cancel it as a stop does.
 type site struct {
@@ -46,7 +59,7 @@ func serve(t testing.TB, o *websocket.Options, f connFunc, rules ...errorhandler
 		t.Fatal(err)
 	}
 	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, o, f)
+		return upgrade(w, r, o, f)
 	}))
 	s.Server = nurserytest.NewServer(t, h, nurserytest.Configure(func(srv *http.Server) {
 		srv.BaseContext = func(net.Listener) context.Context { return above }
@@ -108,7 +121,7 @@ func forget(ctx context.Context, _ *websocket.Conn) error {
 func bare(t testing.TB, f connFunc) *nurserytest.Server {
 	t.Helper()
 	return nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := websocket.Serve(w, r, nil, f); err != nil {
+		if err := upgrade(w, r, nil, f); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	}))

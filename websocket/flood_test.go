@@ -39,6 +39,9 @@ func TestFloods(t *testing.T) {
 			if flood.code == websocket.PolicyViolation {
 				o.MessagesPerSecond = 100
 			}
+			if flood.code != 0 && byCoder() { // which takes longer to read all of it
+				o.CloseTimeout = 3 * time.Second
+			}
 			ts := newTCPServer(t, o, func(ctx context.Context, c *websocket.Conn) error {
 				m, err := c.Receive(ctx)
 				if err != nil {
@@ -157,13 +160,17 @@ func TestAFloodOfConnections(t *testing.T) {
 //
 // W10
 func TestACompressedBomb(t *testing.T) {
+	size := 64
+	if testing.Short() {
+		size = 4
+	}
 	var bomb bytes.Buffer
 	deflate, err := flate.NewWriter(&bomb, flate.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}
 	zeros := make([]byte, 1<<20)
-	for range 64 {
+	for range size {
 		_, _ = deflate.Write(zeros)
 	}
 	_ = deflate.Flush()
@@ -184,4 +191,24 @@ func TestACompressedBomb(t *testing.T) {
 			p.wantEnd(websocket.ProtocolError)
 		})
 	}
+}
+
+// After what is too large no more is unpacked: a peer could have the server do a
+// thousand times what it sends.
+//
+// W5, W10
+func TestAFloodOfBombs(t *testing.T) {
+	const enough = 16 << 20 // which is more than sockets hold, and 16 GB unpacked
+	ts := newTCPServer(t, &websocket.Options{Compress: 512, CloseTimeout: 10 * time.Second}, echo)
+	p := join(t, dialTCP(t, ts), offer)
+	zeros := deflated(t, string(make([]byte, 1<<20)), flate.BestCompression) + "\x00\x00\xff\xff"
+	p.write(frame(opBinary|0x40, zeros))
+	more := frame(opContinuation, zeros)
+	_ = p.conn.SetWriteDeadline(time.Now().Add(3 * time.Second))
+	for sent := 0; sent < enough; sent += len(more) {
+		if _, err := p.conn.Write(more); err != nil {
+			t.Fatalf("after %d bytes: %v, want all of it taken", sent, err)
+		}
+	}
+	p.wantEnd(websocket.MessageTooBig)
 }

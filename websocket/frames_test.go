@@ -30,6 +30,7 @@ func TestRFC6455(t *testing.T) {
 	for _, tt := range slices.Concat(rfc6455, payloads(), texts()) {
 		for _, way := range ways {
 			t.Run(tt.name+", "+way.name, func(t *testing.T) {
+				onlyOwnRow(t, tt.name)
 				synctest.Test(t, func(t *testing.T) {
 					s := serve(t, &websocket.Options{ReadLimit: largest}, echo)
 					p := dial(t, s.Server)

@@ -72,8 +72,14 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err err
 		return nil, h.refusal(err)
 	}
 	protocol := ws.Subprotocol()
-	_ = ws.CloseNow() // which closes nothing: frames are ours to read and write
-	return newConn(h.conn, h.early, protocol, o), nil
+	_ = ws.CloseNow() // which closes nothing: who reads and writes is the Conn's frames
+	c = newConn(h.conn, h.early, protocol, o)
+	if o.Plain {
+		if err := c.plainly(); err != nil {
+			return nil, fmt.Errorf("websocket: the plain way: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // handshake is the ResponseWriter that coder's Accept gets. It keeps a refusal

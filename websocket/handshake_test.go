@@ -111,7 +111,7 @@ func TestHeadersOfOuterMiddlewareAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Set-Cookie", "a=b")
-			_ = websocket.Serve(w, r, nil, returns(nil))
+			_ = upgrade(w, r, nil, returns(nil))
 		}))
 		response := get(t, s, handshake+"\r\n")
 		if got := response.Header.Get("Set-Cookie"); response.StatusCode != http.StatusSwitchingProtocols || got != "a=b" {
@@ -191,7 +191,7 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got error
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			got = websocket.Serve(struct{ http.ResponseWriter }{w}, r, nil, echo)
+			got = upgrade(struct{ http.ResponseWriter }{w}, r, nil, echo)
 			w.WriteHeader(http.StatusTeapot)
 		}))
 		response := get(t, s, handshake+"\r\n")
@@ -251,7 +251,7 @@ func TestTheAnswerPassesAWriterThatKeepsTheStatus(t *testing.T) {
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Outer", "kept")
 			w.Header().Set("Content-Length", "7")
-			_ = websocket.Serve(keeping{w}, r, nil, echo)
+			_ = upgrade(keeping{w}, r, nil, echo)
 		}))
 		p := dial(t, s)
 		p.write(frame(0x80|opText, "tea"))

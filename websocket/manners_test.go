@@ -140,7 +140,7 @@ func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket
 		},
 	})
 	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, o, serve)
+		return upgrade(w, r, o, serve)
 	}))
 	served := make(chan error, 1)
 	ctx, stop := context.WithCancel(t.Context())

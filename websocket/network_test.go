@@ -77,7 +77,7 @@ func TestAStalledPeerOverTLSIsAborted(t *testing.T) {
 	opts := &websocket.Options{CloseTimeout: 100 * time.Millisecond}
 	ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var began time.Time
-		_ = websocket.Serve(w, r, opts, func(ctx context.Context, c *websocket.Conn) error {
+		_ = upgrade(w, r, opts, func(ctx context.Context, c *websocket.Conn) error {
 			for {
 				if err := c.TrySend(websocket.Binary(make([]byte, 100_000))); err != nil {
 					began = time.Now()
@@ -132,7 +132,7 @@ func newTCPServer(t *testing.T, o *websocket.Options, f connFunc) *httptest.Serv
 	t.Helper()
 	app := creche.New(creche.Options{})
 	ts := httptest.NewServer(app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, o, f)
+		return upgrade(w, r, o, f)
 	})))
 	t.Cleanup(ts.Close)
 	return ts

@@ -111,6 +111,22 @@ type Options struct {
 	// without the HTTP handler: see there.
 	Detach bool
 
+	// Plain has github.com/coder/websocket read and write all frames, and not this
+	// package: for those who trust the frames of a library that many use more than
+	// ours, and for finding out whether a trouble is in ours. What is promised of
+	// connections, rooms and stops holds all the same. A delivery in a room takes up
+	// to twice the time, and an idle connection twice the memory. Only without it
+	//
+	//   - a message is framed, and compressed, once for all who get it;
+	//   - a message may be seen to be too large by the header of its frame, and not
+	//     only when too much of it has come;
+	//   - a length that could be shorter is a breach of the protocol;
+	//   - a ping may take longer than five seconds to come whole;
+	//   - a message whose compression is cut off, or goes on after its end, is refused,
+	//     and one that marks its last block does not spoil the next one. ReadLimit is
+	//     for what is packed too, and what gets no shorter is sent as it is.
+	Plain bool
+
 	// CloseTimeout is how long the end of a connection may take: writing what
 	// is queued and the close frame, and waiting for the peer's. Then the
 	// socket is aborted; for those of a stop see [AbortedError]. 0 means two

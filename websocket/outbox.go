@@ -42,7 +42,7 @@ type outbox struct {
 	total   Count          // what has been written
 	dropped Count          // what never will be
 	answer  []byte         // pongs
-	last    []byte         // the close frame
+	last    *CloseError    // what the close frame is to say
 	ask     bool           // a ping is to leave
 	writing bool           // there is a writer
 	ended   bool           // nothing more is taken
@@ -65,15 +65,21 @@ const maxPongs = 2 << 10
 
 // pong queues the answer to a ping.
 func (o *outbox) pong(payload []byte) {
+	var frame [2 + maxControl]byte
+	o.reply(append(append(frame[:0], final|opPong, byte(len(payload))), payload...))
+}
+
+// reply queues a control frame, which overtakes messages.
+func (o *outbox) reply(frame []byte) {
 	o.mu.Lock()
 	if o.ended {
 		o.mu.Unlock()
 		return
 	}
-	if len(o.answer)+2+len(payload) > maxPongs {
+	if len(o.answer)+len(frame) > maxPongs {
 		o.answer = o.answer[:0]
 	}
-	o.answer = append(append(o.answer, final|opPong, byte(len(payload))), payload...)
+	o.answer = append(o.answer, frame...)
 	o.mu.Unlock()
 	o.wake(nil)
 }
@@ -91,10 +97,10 @@ func (o *outbox) ping() {
 	}
 }
 
-// finish has last follow what is queued, or take its place if drop is set, and
-// takes nothing more. Done is closed when last has left, or cannot. It must be
-// called once at most.
-func (o *outbox) finish(last []byte, drop bool) (done <-chan struct{}, dropped []Message) {
+// finish has the close frame follow what is queued, or take its place if drop is
+// set, and takes nothing more. Done is closed when it has left, or cannot. Finish
+// must be called once at most.
+func (o *outbox) finish(last *CloseError, drop bool) (done <-chan struct{}, dropped []Message) {
 	o.mu.Lock()
 	o.done = make(chan struct{})
 	if o.over {
@@ -176,21 +182,21 @@ func (o *outbox) take(buf []byte) (batch []byte, messages Bounds, last bool) {
 	}
 	for o.queue.len() > 0 {
 		m := o.queue.front()
-		frame, size := o.leaving(m), len(m.wire())
-		if len(batch) > 0 && len(batch)+len(frame) > cap(buf) {
+		if len(batch) > 0 && len(batch)+o.c.frames.size(m) > cap(buf) {
 			return batch, messages, false
 		}
 		o.pop()
+		from, size := len(batch), len(m.wire())
+		batch = o.c.frames.message(batch, m)
 		messages.add(1, size)
 		o.flying = messages
-		o.spared += size - len(frame)
-		if len(frame) > cap(buf) {
-			return frame, messages, false
+		o.spared += size - (len(batch) - from)
+		if len(batch) > cap(buf) {
+			return batch, messages, false
 		}
-		batch = append(batch, frame...)
 	}
-	if o.last != nil && len(batch)+len(o.last) <= cap(buf) {
-		batch = append(batch, o.last...)
+	if o.last != nil && len(batch)+2+maxControl <= cap(buf) {
+		batch = o.c.frames.last(batch, o.last)
 		o.last, last = nil, true
 	}
 	if len(batch) == 0 {

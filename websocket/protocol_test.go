@@ -78,16 +78,20 @@ func TestViolationsOfTheProtocol(t *testing.T) {
 // A connection ends within the close timeout whatever the peer sends, and the
 // server says nothing of it.
 func FuzzFrames(f *testing.F) {
-	for _, v := range violations {
-		f.Add(v.sent, false)
+	add := func(sent []byte, compress bool) {
+		f.Add(sent, compress, false)
+		f.Add(sent, compress, true)
 	}
-	f.Add(closing(1000, "bye"), false)
-	f.Add(slices.Concat(frame(0x81, "a"), frame(0x89, "b"), frame(0x01, "c"), frame(0x80, "d")), false)
-	f.Add(slices.Concat(frame(0x41, "\xf2\x48\xcd"), frame(0x89, "b"), frame(0x80, "\xc9\xc9\x07\x00")), true)
-	f.Add(frame(0xc2, deflated(f, strings.Repeat("x", 1000), 9)), true)
-	f.Fuzz(func(t *testing.T, sent []byte, compress bool) {
+	for _, v := range violations {
+		add(v.sent, false)
+	}
+	add(closing(1000, "bye"), false)
+	add(slices.Concat(frame(0x81, "a"), frame(0x89, "b"), frame(0x01, "c"), frame(0x80, "d")), false)
+	add(slices.Concat(frame(0x41, "\xf2\x48\xcd"), frame(0x89, "b"), frame(0x80, "\xc9\xc9\x07\x00")), true)
+	add(frame(0xc2, deflated(f, strings.Repeat("x", 1000), 9)), true)
+	f.Fuzz(func(t *testing.T, sent []byte, compress, plain bool) {
 		synctest.Test(t, func(t *testing.T) {
-			o := &websocket.Options{ReadLimit: 100}
+			o := &websocket.Options{ReadLimit: 100, Plain: plain}
 			if compress {
 				o.Compress = 10
 			}

@@ -91,7 +91,7 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 		return never
 	}
 	p.asked = now
-	c.out.ping()
+	c.frames.ping()
 	return p.look(p.next(heard, paused), now)
 }
 

@@ -57,95 +57,10 @@ func (c *Conn) read(ctx context.Context) error {
 		_ = c.end(ctx) // which somebody has to, before the nursery closes
 	}()
 	for err == nil {
-		err = c.readFrame()
+		err = c.frames.next()
 	}
 	c.message.end()
 	c.stopped(err)
-	return nil
-}
-
-// readFrame waits in a frame of its own, and a small one: an idle connection
-// keeps the stack that this takes.
-func (c *Conn) readFrame() error {
-	h, err := c.wire.header()
-	switch {
-	case err != nil:
-		return err
-	case h.op >= opClose:
-		return c.control(h)
-	}
-	return c.data(h)
-}
-
-// control deals with a control frame. A pong has been heard, and that is all it
-// is for.
-func (c *Conn) control(h header) error {
-	payload, err := c.wire.control(h)
-	switch {
-	case err != nil:
-		return err
-	case h.op == opPing:
-		c.out.pong(payload)
-	case h.op == opClose:
-		e, err := closeOf(payload)
-		if err != nil {
-			return err
-		}
-		return e
-	}
-	return nil
-}
-
-// data deals with a frame of a message. Once the connection is ending messages
-// are read and forgotten. The error is one of reading.
-func (c *Conn) data(h header) error {
-	m := &c.message
-	if (h.op == opContinuation) != (m.op != 0) {
-		return errViolation
-	}
-	if m.op == 0 {
-		m.op, m.packed = h.op, h.packed
-	}
-	if err := c.collect(h); err != nil || !h.final {
-		return err
-	}
-	if !m.skip {
-		c.deliver()
-	}
-	m.end()
-	return nil
-}
-
-// collect reads the payload of a frame of the message that is coming.
-func (c *Conn) collect(h header) error {
-	m := &c.message
-	if m.data == nil {
-		m.data = scratch()
-	}
-	switch {
-	case m.skip:
-	case c.ctx.Err() != nil:
-		m.skip = true
-	case h.size > m.limit(c.opts.readLimit)-int64(len(*m.data)):
-		m.skip = true
-		c.nursery.Cancel(ErrTooBig)
-	}
-	for h.size > 0 {
-		if m.skip {
-			return c.wire.discard(h)
-		}
-		b, err := c.wire.some(*m.data, &h)
-		*m.data = b
-		if err != nil {
-			return err
-		}
-		// At once, and not when the message is whole: the rest may be long in
-		// coming (RFC 6455, section 8.1).
-		if !m.mayBeText() {
-			m.skip = true
-			c.nursery.Cancel(ErrNotText)
-		}
-	}
 	return nil
 }
 

@@ -286,7 +286,7 @@ func TestAPeerThatCannotBeWrittenToIsGone(t *testing.T) {
 			return err
 		}
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_ = websocket.Serve(mute{w}, r, nil, f)
+			_ = upgrade(mute{w}, r, nil, f)
 		}))
 		p := dial(t, s)
 		if _, _, err := p.next(); err == nil {
@@ -325,7 +325,7 @@ func TestAbortingDoesNotWaitForTheFarewellOfTLS(t *testing.T) {
 		var took time.Duration
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			began := time.Now()
-			_ = websocket.Serve(courteous{w}, r, nil, returns(nil))
+			_ = upgrade(courteous{w}, r, nil, returns(nil))
 			took = time.Since(began)
 		}))
 		p := dial(t, s)

@@ -170,6 +170,7 @@ func (c *Conn) release() {
 	c.socket.abort() // should it not be closed already
 	c.out.fail()     // nor what is counted be final
 	c.out.telling.Wait()
+	c.frames.release()
 	c.opts.connections.leave()
 	if c.opts.onClose != nil {
 		c.opts.onClose(c, cmp.Or(c.told, &CloseError{Code: Abnormal}))

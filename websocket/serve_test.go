@@ -456,7 +456,7 @@ func TestAPeerThatVanishesAtTheUpgrade(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var cause error
 			h := around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_ = websocket.Serve(w, r, nil, func(ctx context.Context, _ *websocket.Conn) error {
+				_ = upgrade(w, r, nil, func(ctx context.Context, _ *websocket.Conn) error {
 					<-ctx.Done()
 					cause = context.Cause(ctx)
 					return ctx.Err()

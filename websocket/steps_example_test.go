@@ -72,6 +72,8 @@ func notify(user, text string) {
 	users.To(user).Broadcast(websocket.Text(text)) // however many tabs, if any
 }
 
+var plainly = &websocket.Options{Plain: true}
+
 var auditors = websocket.Rooms{Slow: websocket.Block}
 
 func record(ctx context.Context, entry []byte) error {
@@ -110,6 +112,6 @@ func Example_steps() {
 	mux.Handle("GET /echo", creche.Handler(echoServer))
 	mux.Handle("GET /clock", creche.Handler(clock))
 	mux.Handle("GET /rooms/{room}", creche.Handler(roomServer))
-	_, _, _ = notify, record, choices
+	_, _, _, _ = notify, record, choices, plainly
 	_ = creche.New(creche.Options{Observe: observe})
 }

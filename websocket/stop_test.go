@@ -134,7 +134,7 @@ func TestANurseryOfTheHandlersOwnMayDrain(t *testing.T) {
 					n.Drain(-1)
 					return nil
 				})
-				return websocket.Serve(w, r.WithContext(ctx), &websocket.Options{PingEvery: -1}, echo)
+				return upgrade(w, r.WithContext(ctx), &websocket.Options{PingEvery: -1}, echo)
 			})
 		})))
 		p, began := dial(t, s), time.Now()

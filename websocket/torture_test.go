@@ -80,7 +80,7 @@ func newArena(t *testing.T, secure, detach bool) *arena {
 		Queue: websocket.Bounds{Messages: 1 << 20, Bytes: 1 << 30}}
 	app := creche.New(creche.Options{IgnoreSignals: true})
 	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return websocket.Serve(w, r, o, func(ctx context.Context, c *websocket.Conn) error {
+		return upgrade(w, r, o, func(ctx context.Context, c *websocket.Conn) error {
 			room := a.rooms.Join(c, "arena")
 			for m, err := range c.Messages() {
 				switch {

@@ -25,6 +25,7 @@ func main() {
 	flag.DurationVar(&options.PingEvery, "ping-every", 30*time.Second, "how long a visitor may be silent until a ping is sent")
 	flag.DurationVar(&options.PongWithin, "pong-within", 10*time.Second, "how long after a ping until a silent visitor is sent away")
 	flag.IntVar(&options.Compress, "compress", 0, "compress messages of so many bytes and more for browsers that can; 0: none")
+	flag.BoolVar(&options.Plain, "plain", false, "have the frames be read and written by github.com/coder/websocket")
 	flag.Parse()
 
 	app, handler := newServer()

@@ -17,6 +17,8 @@ var chats = []struct {
 }{
 	{"plain", nil, false},
 	{"compressed", []string{"-compress=1"}, true},
+	{"coder's frames", []string{"-plain"}, false},
+	{"coder's frames, compressed", []string{"-plain", "-compress=1"}, true},
 }
 
 // host is the client that each is tried with.

@@ -19,10 +19,10 @@ import (
 const queue = 256
 
 // serveCreche returns a function that serves with the handler put beside /ws.
-func serveCreche(ln net.Listener, mux *http.ServeMux) func(http.Handler) error {
+func serveCreche(ln net.Listener, mux *http.ServeMux, plain bool) func(http.Handler) error {
 	app := creche.New(creche.Options{})
 	var rooms ours.Rooms
-	o := &ours.Options{Detach: true}
+	o := &ours.Options{Detach: true, Plain: plain}
 	mux.Handle("/ws", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		return ours.Serve(w, r, o, func(_ context.Context, c *ours.Conn) error {
 			room := rooms.Join(c, "all")

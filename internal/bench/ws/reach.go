@@ -10,6 +10,9 @@ import (
 // crecheName is the server that the reach is for.
 const crecheName = "creche"
 
+// plainName is the same with the frames of coder.
+const plainName = "creche-plain"
+
 // reach is what was set out for; what is 0 was not.
 type reach struct {
 	perSecond float64

@@ -20,7 +20,7 @@ import (
 
 // serverNames are the servers, in the order of the table.
 func serverNames() []string {
-	return []string{"creche", "coder", "gorilla", "gws", "melody", "centrifuge"}
+	return []string{"creche", plainName, "coder", "gorilla", "gws", "melody", "centrifuge"}
 }
 
 // serveAs serves on a port of its own, which it prints: the room at /ws, echoes
@@ -37,7 +37,9 @@ func serveAs(name string) error {
 	run := func(h http.Handler) error { return http.Serve(ln, h) }
 	switch name {
 	case "creche":
-		run = serveCreche(ln, mux)
+		run = serveCreche(ln, mux, false)
+	case plainName:
+		run = serveCreche(ln, mux, true)
 	case "coder":
 		mux.HandleFunc("/ws", new(coderHub).socket)
 		mux.HandleFunc("/echo", echoCoder)
