@@ -93,7 +93,7 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 		x.wrapBody()
 	}
 	x.handle(next)
-	x.settle(x.nursery.Join())
+	x.settle(x.nursery.JoinOwned())
 }
 
 // handle calls the handler in the goroutine of the exchange. A Goexit goes on
@@ -126,7 +126,7 @@ func (x *Exchange) exited() {
 	if !x.is(exitAnswered) {
 		x.nursery.Fail(nursery.ErrGoexit)
 	}
-	x.settle(x.nursery.Join())
+	x.settle(x.nursery.JoinOwned())
 	x.passExit()
 }
 
