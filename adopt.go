@@ -74,7 +74,7 @@ func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
 			var n nursery.Nursery
 			n.Open(a.ctx, a.setting.app.scope)
 			n.FailPanic(v)
-			_ = n.Join() // it has been reported
+			_ = n.JoinOwned() // it has been reported
 		}
 	}()
 	f(a.ctx, a)

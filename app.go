@@ -121,6 +121,7 @@ func New(o Options) *App {
 	a.plain = a.settingOf(nil)
 	a.scope = nursery.Bundle(
 		nursery.Title("request"),
+		nursery.Owned("the request"),
 		nursery.OnPanic(nursery.ReturnPanics),
 		nursery.Observe(a.observe),
 		nursery.ParentCause(requestCause),

@@ -21,6 +21,7 @@ func (a *App) openBackground() {
 	}
 	a.background.Open(context.WithValue(context.Background(), appKey, a),
 		nursery.Title("background"),
+		nursery.Owned("the application"),
 		nursery.Isolate(),
 		nursery.Limit(limit),
 		nursery.Queue(queue),

@@ -94,7 +94,7 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 		x.wrapBody()
 	}
 	x.handle(next)
-	err := x.nursery.Join()
+	err := x.nursery.JoinOwned()
 	if err == nil && x.timedOut(parent) {
 		err = ErrRequestTimeout
 	}
@@ -131,7 +131,7 @@ func (x *Exchange) exited() {
 	if !x.is(exitAnswered) {
 		x.nursery.Fail(nursery.ErrGoexit)
 	}
-	x.settle(x.nursery.Join())
+	x.settle(x.nursery.JoinOwned())
 	x.passExit()
 }
 

@@ -301,3 +301,17 @@ func (x *Exchange) Held() (status int, body []byte) {
 	}
 	return x.response.status, x.response.body
 }
+
+// Begun reports whether a response has begun, in x or in an exchange around it:
+// something was written, be it still held or with the server already, or the
+// connection was taken over. It is for connection packages, which must not take
+// over a connection on which there is an answer. Only the handler's goroutine
+// may call it.
+func (x *Exchange) Begun() bool {
+	for ; x != nil; x = ExchangeOf(x.ctx) {
+		if x.state() != open || x.written() {
+			return true
+		}
+	}
+	return false
+}

@@ -205,7 +205,7 @@ func (s *server) open(h http.Handler) {
 	a := s.app
 	// Its only tasks are those of handlers without middleware, which must not be
 	// able to cancel the requests of everybody.
-	requests := a.requests.Open(s.base, nursery.Title("requests"), nursery.Isolate(),
+	requests := a.requests.Open(s.base, nursery.Title("requests"), nursery.Owned("the server"), nursery.Isolate(),
 		nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe), nursery.OnCritical(a.stopCritically))
 	srv := a.options.Server
 	if srv == nil {

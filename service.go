@@ -169,7 +169,7 @@ func (v *service) open(ctx context.Context) {
 
 func (v *service) options(critical func(err error)) []nursery.Option {
 	return []nursery.Option{
-		nursery.Title("service " + v.name), nursery.Isolate(), nursery.OnPanic(nursery.ReturnPanics),
+		nursery.Title("service " + v.name), nursery.Owned("service " + v.name), nursery.Isolate(), nursery.OnPanic(nursery.ReturnPanics),
 		nursery.Observe(v.app.observe), nursery.OnCritical(critical),
 	}
 }
@@ -283,7 +283,7 @@ func (v *service) stop(s *server, until time.Time) error {
 	if !v.started { // its Start had its time
 		until = earliest(until, time.Now().Add(patience))
 	}
-	waitFor(context.Background(), until, s.joining(v.nursery.Join))
+	waitFor(context.Background(), until, s.joining(v.nursery.JoinOwned))
 	return failed
 }
 
@@ -303,7 +303,7 @@ func (v *service) callStop(s *server, until time.Time) (failed error) {
 	}
 	v.stopper.Open(ctx, v.options(hears)...)
 	v.do(&v.stopper, "stop", v.Stop, hears)
-	if !waitFor(context.Background(), until, s.joining(v.stopper.Join)) {
+	if !waitFor(context.Background(), until, s.joining(v.stopper.JoinOwned)) {
 		return nil // left tells of it
 	}
 	return v.failed("stop", withoutEchoes(ctx, <-result))

@@ -210,7 +210,7 @@ func (s *server) stopBackground(due *deadlines) {
 	a := s.app
 	a.life.endBackground()
 	a.background.Drain(-1)
-	joined := s.joining(func() error { return together(a.background.Join(), a.requests.Join()) })
+	joined := s.joining(func() error { return together(a.background.JoinOwned(), a.requests.JoinOwned()) })
 	if waitFor(s.hurry, due.background, joined) {
 		return
 	}

@@ -98,6 +98,20 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Join in All", func() {
 			nursery.All(t.Context(), func(ctx context.Context) error { return nursery.From(ctx).Join() }, succeeds)
 		}, "nursery: panic: nursery: Join of a nursery that was not opened with Open"},
+		{"Join of a nursery that others own", func() {
+			n := new(nursery.Nursery)
+			ctx := n.Open(t.Context(), nursery.Owned("the request"))
+			t.Cleanup(func() { _ = n.JoinOwned() })
+			_ = nursery.From(ctx).Join()
+		}, "nursery: Join of a nursery that belongs to the request, which joins it: to wait for tasks of your own, start them with All"},
+		{"JoinOwned of a nursery that nobody owns", func() { _ = open().JoinOwned() }, "nursery: JoinOwned of a nursery that was not opened with Owned"},
+		{"JoinOwned twice", func() {
+			n := new(nursery.Nursery)
+			n.Open(t.Context(), nursery.Owned("x"))
+			_, _ = n.JoinOwned(), n.JoinOwned()
+		}, "nursery: JoinOwned of a nursery that was joined before"},
+		{"JoinOwned on nil", func() { _ = none.JoinOwned() }, "nursery: JoinOwned on a nil nursery"},
+		{"Owned by nobody", func() { nursery.Owned("") }, "nursery: Owned: no name"},
 		{"Join on nil", func() { none.Join() }, "nursery: Join on a nil nursery"},
 		{"Limit of zero", func() { nursery.Limit(0) }, "nursery: Limit(0): want at least 1"},
 		{"Limit below zero", func() { nursery.Limit(-3) }, "nursery: Limit(-3): want at least 1"},

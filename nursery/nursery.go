@@ -135,15 +135,36 @@ func (n *Nursery) mustBeOpened(call string) {
 // Join waits for all tasks of a nursery opened with [Nursery.Open], closes it
 // and returns, or raises, what [Run] would. It must be called once; another
 // call panics. So does a call in a nursery that [Run] or another function here
-// opened, for that is what joins it.
+// opened, for that is what joins it, and in one that is [Owned]. Who wants to wait
+// for some tasks has [Run] and [All].
 func (n *Nursery) Join() error {
 	n.mustBeOpened("Join")
+	if by := n.cfg.owner; by != "" {
+		panic("nursery: Join of a nursery that belongs to " + by + ", which joins it" + instead)
+	}
+	return n.joinByHand("Join")
+}
+
+// JoinOwned is [Nursery.Join] for the owner of a nursery that is [Owned]. On any
+// other it panics.
+func (n *Nursery) JoinOwned() error {
+	n.mustBeOpened("JoinOwned")
+	if n.cfg.owner == "" {
+		panic("nursery: JoinOwned of a nursery that was not opened with Owned")
+	}
+	return n.joinByHand("JoinOwned")
+}
+
+// instead is what to do for who joins a nursery that others do.
+const instead = ": to wait for tasks of your own, start them with All, or in a nursery of their own with Run"
+
+func (n *Nursery) joinByHand(call string) error {
 	s := n.state.Load()
 	if s&byHand == 0 {
-		panic("nursery: Join of a nursery that was not opened with Open: the call that opened it joins it when its body returns")
+		panic("nursery: " + call + " of a nursery that was not opened with Open: the call that opened it joins it when its body returns" + instead)
 	}
 	if s&live == 0 || s&bodyOut != 0 {
-		panic("nursery: Join of a nursery that was joined before")
+		panic("nursery: " + call + " of a nursery that was joined before")
 	}
 	return n.join()
 }

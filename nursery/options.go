@@ -16,6 +16,7 @@ type Option struct {
 type config struct {
 	start       uint64 // the first state
 	name        string
+	owner       string // only that may join it; "": whoever opened it
 	isolate     bool
 	limit       int // 0: none
 	queue       int // -1: unbounded
@@ -65,6 +66,18 @@ func Bundle(opts ...Option) Option {
 // Title names the nursery in reports, errors and listings.
 func Title(name string) Option {
 	return Option{set: func(c *config) { c.name = name }}
+}
+
+// Owned says that the nursery, opened with [Nursery.Open], belongs to by, which
+// joins it with [Nursery.JoinOwned]: [Nursery.Join] panics and names by. It is for
+// frameworks whose users find the nursery with [From], so that a Join that is not
+// theirs to call fails there, with the caller's line in the stack. It costs the
+// nursery nothing. An empty by panics.
+func Owned(by string) Option {
+	if by == "" {
+		panic("nursery: Owned: no name")
+	}
+	return Option{set: func(c *config) { c.owner = by }}
 }
 
 // Isolate keeps failures apart: an error, panic or Goexit of a task is

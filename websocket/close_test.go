@@ -227,3 +227,18 @@ func TestASecondUpgradeIsAnError(t *testing.T) {
 		}
 	})
 }
+
+// The nursery of a connection is ours to join.
+//
+// W1
+func TestJoinOfAConnectionsNursery(t *testing.T) {
+	inBubbles(t, "the function joins it", func(t *testing.T, o *websocket.Options) {
+		s := serve(t, o, func(ctx context.Context, _ *websocket.Conn) error { return nursery.From(ctx).Join() })
+		dial(t, s.Server).wantEnd(1011)
+		s.finish()
+		const want = "nursery: Join of a nursery that was not opened with Open: the call that opened it joins it when its body returns: to wait"
+		if got := s.reports(); len(got) != 1 || !strings.Contains(got[0].Error(), want) {
+			t.Errorf("got reports %q, want %q", got, want)
+		}
+	})
+}

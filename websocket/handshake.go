@@ -13,6 +13,7 @@ import (
 
 	coder "github.com/coder/websocket"
 
+	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 )
 
@@ -48,7 +49,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err er
 
 // accept answers the handshake.
 func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err error) {
-	h := &handshake{w: w, header: make(http.Header)}
+	h := &handshake{w: w, x: creche.ExchangeOf(r.Context()), header: make(http.Header)}
 	defer func() {
 		if c == nil && h.conn != nil { // a panic of the connection, which may be of middleware's own
 			socket{h.conn}.abort()
@@ -87,6 +88,7 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err err
 // us.
 type handshake struct {
 	w      http.ResponseWriter
+	x      *creche.Exchange // nil outside any middleware
 	header http.Header
 	status int
 	conn   net.Conn
@@ -105,6 +107,10 @@ func (h *handshake) Write(p []byte) (int, error) { return len(p), nil }
 func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !hijackable(h.w) {
 		h.failed = fmt.Errorf("%T is no http.Hijacker: %w", h.w, http.ErrNotSupported)
+		return nil, nil, h.failed
+	}
+	if h.x != nil && h.x.Begun() || begun(h.w) {
+		h.failed = errBegun
 		return nil, nil, h.failed
 	}
 	maps.Copy(h.w.Header(), h.header)
@@ -160,6 +166,33 @@ func hijackable(w http.ResponseWriter) bool {
 		default:
 			return false
 		}
+	}
+}
+
+// errBegun is why a request is not upgraded whose handler, or middleware of it, has
+// written something: the peer would find the answer to the handshake in a body.
+var errBegun = errors.New("the response has begun: nothing may be written before the upgrade")
+
+// begun reports whether w, or a writer that it wraps, says that something was
+// written: the server's own does not. These methods are what gin and negroni
+// have for that, and chi.
+func begun(w http.ResponseWriter) bool {
+	for {
+		switch v := w.(type) {
+		case interface{ Written() bool }:
+			if v.Written() {
+				return true
+			}
+		case interface{ BytesWritten() int }:
+			if v.BytesWritten() > 0 {
+				return true
+			}
+		}
+		under, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = under.Unwrap()
 	}
 }
 

@@ -17,7 +17,12 @@ import (
 // answer by HTTP: faults in o, and a handshake that is refused, as an
 // [errorhandlers.Problem], because it is none (426), malformed (400), not a GET
 // (405), from a foreign origin (403), or because the server is draining or has
-// enough connections (503).
+// enough connections (503). It is an error, too, and the connection is not taken
+// over, when the response has begun: when the handler, or middleware of it, has
+// written something before. What is held of that is dropped, as by any failure.
+// (Outside any middleware of an application that is noticed only where the
+// ResponseWriter has a method Written or BytesWritten: net/http's own does not
+// tell.)
 // After the upgrade Serve returns nil: how the connection ended has been told
 // to the peer, and failures have been reported.
 //
