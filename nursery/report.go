@@ -2,6 +2,7 @@ package nursery
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 )
 
@@ -29,6 +30,38 @@ func (r Report) LogAttrs() []slog.Attr {
 		attrs = append(attrs, slog.String("stack", r.exit.below("runtime.Goexit")))
 	}
 	return attrs
+}
+
+// Leaves iterates over the leaves of the report's error, as [Leaves] does, each
+// as a report of its own: with the name and place of the task that failed with
+// it, also where that is a task of a nursery further down, which has returned a
+// [*MultiError], and with that nursery's name, if it has one. A failure that
+// comes bare from further down is that of the task it came through. Of a tree
+// that is deeper the innermost 32 nurseries are asked.
+func (r Report) Leaves() iter.Seq[Report] {
+	return func(yield func(Report) bool) {
+		walk(r.Err, func(leaf error, way []step) bool { return yield(r.along(way, leaf)) })
+	}
+}
+
+// along returns r for a leaf of its error, at the end of way.
+func (r Report) along(way []step, leaf error) Report {
+	for _, s := range way[max(0, len(way)-maxPrinted):] {
+		m, ok := s.node.(*MultiError)
+		if !ok {
+			continue
+		}
+		f := m.Failures[s.next-1]
+		if f.Task == "" && (f.Index <= 0 || r.Task != "") { // tells less
+			continue
+		}
+		r.Failure = f
+		if m.Nursery != "" {
+			r.Nursery = m.Nursery
+		}
+	}
+	r.Err = leaf
+	return r
 }
 
 // reportNews reports what of f has not been: a panic that a nursery further
