@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"strings"
 )
 
 // Report tells an observer of an error that nobody will be handed, or that
@@ -11,6 +12,22 @@ import (
 type Report struct {
 	Nursery string // the nursery's name, if it has one
 	Failure
+}
+
+// String returns the report in a line, for tests and messages: nursery, task or,
+// without a name, its place, and the error without a stack.
+func (r Report) String() string {
+	where := strings.TrimSpace("nursery " + r.Nursery)
+	switch who := r.who(); {
+	case who != "":
+		where += ": task " + who
+	case r.Index < 0:
+		where += ": parent"
+	}
+	if r.Err == nil {
+		return where
+	}
+	return where + ": " + headline(r.Err)
 }
 
 // LogAttrs returns the report as attributes for [log/slog]: the nursery, the

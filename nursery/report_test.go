@@ -173,3 +173,22 @@ func TestTheLeavesOfAReportHaveTheInnermostNames(t *testing.T) {
 		})
 	}
 }
+
+// M1
+func TestTheTextOfAReport(t *testing.T) {
+	tests := []struct {
+		r    nursery.Report
+		want string
+	}{
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Task: "price", Index: 2}}, "nursery request: task price: " + errA.Error()},
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Index: 2}}, "nursery request: task #2: " + errA.Error()},
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA}}, "nursery request: " + errA.Error()},
+		{nursery.Report{Failure: nursery.Failure{Err: errA, Index: -1}}, "nursery: parent: " + errA.Error()},
+		{nursery.Report{}, "nursery"},
+	}
+	for _, tt := range tests {
+		if got := fmt.Sprintf("%v", tt.r); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
