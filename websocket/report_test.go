@@ -1,12 +1,20 @@
 package websocket_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
 )
 
@@ -46,4 +54,41 @@ func TestReportsOfAConnectionNameTheTask(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What HTTP would answer with a 503 is not reported, but the peer is told no
+// reason: the log has it, once.
+//
+// W3
+func TestTheLogSaysWhyAConnectionIsClosedWithAnInternalError(t *testing.T) {
+	tests := []struct {
+		name string
+		f    connFunc
+		want string
+	}{
+		{"a deadline", forget, creche.ErrRequestTimeout.Error()},
+		{"a 503", func(context.Context, *websocket.Conn) error {
+			return &errorhandlers.Problem{Status: http.StatusServiceUnavailable, Err: errTicker}
+		}, errTicker.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				app := creche.New(creche.Options{
+					Logger:  slog.New(slog.NewTextHandler(&out, nil)),
+					Observe: func(_ context.Context, r nursery.Report) { t.Errorf("got a report of %v, want none", r) },
+				})
+				h := app.Timeout(time.Second)(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+					return websocket.Serve(w, r, nil, tt.f)
+				}))
+				srv := nurserytest.NewServer(t, h)
+				dial(t, srv).wantEnd(websocket.InternalError)
+				srv.Close()
+				if got := out.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, tt.want) {
+					t.Errorf("got log %q, want one line with %q", got, tt.want)
+				}
+			})
+		})
+	}
 }

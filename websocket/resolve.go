@@ -39,7 +39,20 @@ func (c *Conn) resolve(err error) (Code, string) {
 	if errors.Is(p.Err, errorhandlers.ErrDraining) {
 		return GoingAway, ""
 	}
+	if p.HTTPStatus() == http.StatusServiceUnavailable && c.rules != nil {
+		c.warn(err) // of which nothing is reported, as of a 503 of HTTP
+	}
 	return ofStatus(p.HTTPStatus()), firstOf(p.CloseReason, p.Detail, p.Title)
+}
+
+// warn says in the log why a connection closes of which the peer learns no more
+// than that something is wrong here.
+func (c *Conn) warn(cause error) {
+	log := slog.Default()
+	if app := c.crowd.account.app; app != nil {
+		log = app.Log()
+	}
+	log.LogAttrs(c.ctx, slog.LevelWarn, "websocket: closed with "+InternalError.String(), slog.Any("error", cause))
 }
 
 func firstOf(texts ...string) string {
