@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
@@ -145,4 +146,40 @@ func TestTheFailureOfACriticalTaskOfAServiceIsReportedWithItsName(t *testing.T) 
 		wantServiceError(t, s.end(), "parent", "run", errService)
 		wantTasks(t, s.seen, "service parent/vital/2")
 	})
+}
+
+// What a rule's handler answers is the application's to log, whatever the status;
+// a panic is reported all the same. An observer can ask for the request.
+//
+// E4
+func TestWhatARulesHandlerAnswersIsNotReported(t *testing.T) {
+	tests := []struct {
+		name string
+		h    func() error
+		want []string
+	}{
+		{"an error", func() error { return errOne }, nil},
+		{"a panic", func() error { panic(errOne) }, []string{"GET /"}},
+	}
+	for _, tt := range tests {
+		in(t, tt.name, func(t *testing.T) {
+			var got []string
+			app := creche.New(creche.Options{
+				Errors: []errorhandlers.Rule{errorhandlers.OnAny(func(w http.ResponseWriter, _ *http.Request, _ error) error {
+					w.WriteHeader(http.StatusInternalServerError)
+					return nil
+				})},
+				Observe: func(ctx context.Context, _ nursery.Report) {
+					r := creche.ExchangeOf(ctx).Request()
+					got = append(got, r.Method+" "+r.URL.Path)
+				},
+			})
+			srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(http.ResponseWriter, *http.Request) error { return tt.h() })))
+			wantReply(t, get(t, srv), http.StatusInternalServerError, "")
+			srv.Close()
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got reports of %q, want %q", got, tt.want)
+			}
+		})
+	}
 }
