@@ -126,10 +126,12 @@ func enterAdopted(around context.Context) (leave func()) {
 
 // Resolve is [Exchange.Resolve] by the rules that were in force at the
 // adoption, whenever it is called.
-func (a *Adopted) Resolve(err error) *errorhandlers.Problem { return a.exchange().Resolve(err) }
+func (a *Adopted) Resolve(err error, below ...nursery.Report) *errorhandlers.Problem {
+	return a.exchange().Resolve(err, below...)
+}
 
 // Report is [Exchange.Report] of a failure of the connection.
-func (a *Adopted) Report(err error) { a.exchange().Report(err) }
+func (a *Adopted) Report(err error, below ...nursery.Report) { a.exchange().Report(err, below...) }
 
 // exchange returns one that has nothing but the rules: it is made when
 // something failed, so that a connection which is well need not carry it.

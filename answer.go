@@ -205,8 +205,8 @@ func (x *Exchange) ruleless(err error) errorhandlers.Answer {
 // as for an HTTP answer; nil if there is neither. What the result does not
 // deal with, which is everything if it is nil, has been reported on return. It
 // is part of the kit for authors of connection packages, and may be called
-// from any goroutine until the exchange ends.
-func (x *Exchange) Resolve(err error) *errorhandlers.Problem {
+// from any goroutine until the exchange ends. Below is as for [Exchange.Report].
+func (x *Exchange) Resolve(err error, below ...nursery.Report) *errorhandlers.Problem {
 	if err == nil {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (x *Exchange) Resolve(err error) *errorhandlers.Problem {
 	chosen, faults := search.First(err, x.rules())
 	told := ruleErrors(faults)
 	x.reportAll(told)
-	x.reportRest(chosen, err, told)
+	x.reportRest(chosen, err, told, below...)
 	if chosen.Leaf == nil {
 		return nil
 	}

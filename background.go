@@ -2,6 +2,7 @@ package creche
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -27,21 +28,30 @@ func (a *App) openBackground() {
 		nursery.Queue(queue),
 		nursery.OnPanic(nursery.ReturnPanics),
 		nursery.Observe(a.observe),
-		nursery.OnCritical(a.stopCritically),
+		nursery.OnCritical(a.stopCritically("background")),
 	)
 }
 
-// stopCritically is told of the failure of a critical task.
-func (a *App) stopCritically(err error) { a.stopBecause("background", err) }
+// stopCritically returns what is told of the failures of critical tasks in a
+// nursery of that name. What Serve returns has the task's name, unless the
+// failure has it, as panics do.
+func (a *App) stopCritically(name string) func(nursery.Failure) {
+	return func(f nursery.Failure) {
+		err := f.Err
+		if f.Task != "" && !reported(err) {
+			err = fmt.Errorf("creche: critical task %s: %w", f.Task, err)
+		}
+		a.stopBecause(nursery.Report{Nursery: name, Failure: f}, err)
+	}
+}
 
-// stopBecause stops the application because of a failure in a nursery of that
-// name. It may take half a minute until [App.Serve] returns the failure, or the
-// stop may have begun for another one: so it is reported too, as panics are
-// already.
-func (a *App) stopBecause(name string, err error) {
+// stopBecause stops the application, with err, because of a failure. It may take
+// half a minute until [App.Serve] returns err, or the stop may have begun for
+// another one: so the failure is reported too, as panics are already.
+func (a *App) stopBecause(r nursery.Report, err error) {
 	a.Stop(err)
 	if !reported(err) {
-		a.observe(context.Background(), nursery.Report{Nursery: name, Failure: nursery.Failure{Err: err}})
+		a.observe(context.Background(), r)
 	}
 }
 
@@ -57,7 +67,8 @@ func (a *App) stopBecause(name string, err error) {
 // over it gets no values.
 //
 // A failure or panic of the task is reported at once and harms nobody else.
-// With [nursery.Critical] it stops the application, with its error. The
+// With [nursery.Critical] it stops the application, and [App.Serve] returns its
+// error, wrapped in one that names the task. The
 // decorators of package nursery work here as anywhere: [nursery.Timeout],
 // [nursery.Retry], [nursery.Every], [nursery.Restart], and [nursery.Turns] for
 // one at a time per key.

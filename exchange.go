@@ -174,7 +174,8 @@ func (x *Exchange) outermost() bool {
 }
 
 // ExchangeOf returns the exchange that ctx belongs to, or nil outside any and
-// in background tasks.
+// in background tasks. An observer ([Options.Observe]) finds with it the request
+// that failed: see [Exchange.Request].
 func ExchangeOf(ctx context.Context) *Exchange {
 	x, _ := ctx.Value(exchangeKey).(*Exchange)
 	return x

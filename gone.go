@@ -70,7 +70,9 @@ func (x *Exchange) besides(err error) error {
 func (x *Exchange) reportGone(err error) {
 	untold := nursery.Filter(x.besides(err), func(leaf error) bool { return !reported(leaf) })
 	if untold != nil {
-		x.Report(fmt.Errorf("%w, and could not be told: %w", ErrClientGone, untold))
+		r := x.reportOf(untold, nil) // with the task, if it is one failure
+		r.Err = fmt.Errorf("%w, and could not be told: %w", ErrClientGone, untold)
+		x.App().observe(x.scope(), r)
 		return
 	}
 	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)

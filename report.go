@@ -12,24 +12,28 @@ import (
 )
 
 // Report reports err as a failure of this request that has no other way to be
-// noticed. A nil err does nothing.
-func (x *Exchange) Report(err error) {
+// noticed, with the name of the task that failed with it. Where that is a task of
+// a nursery which a connection has opened, err is a leaf of one of below, what
+// has failed there. A nil err does nothing.
+func (x *Exchange) Report(err error, below ...nursery.Report) {
 	if err != nil {
-		x.App().observe(x.scope(), nursery.Report{Nursery: "request", Failure: x.failureOf(err)})
+		x.App().observe(x.scope(), x.reportOf(err, below))
 	}
 }
 
-// failureOf returns err with the name of the task that failed with it.
-func (x *Exchange) failureOf(err error) nursery.Failure {
+// reportOf returns err with the name of the task that failed with it.
+func (x *Exchange) reportOf(err error, below []nursery.Report) nursery.Report {
 	for _, f := range x.nursery.Failures() {
-		for leaf := range nursery.Leaves(f.Err) {
-			if same(leaf, err) {
-				f.Err = err
-				return f
+		below = append(below, nursery.Report{Nursery: "request", Failure: f})
+	}
+	for _, r := range below {
+		for leaf := range r.Leaves() {
+			if same(leaf.Err, err) {
+				return leaf
 			}
 		}
 	}
-	return nursery.Failure{Err: err}
+	return nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: err}}
 }
 
 func (x *Exchange) reportAll(errs []error) {
@@ -70,15 +74,15 @@ const longestChain = 1 << 18
 // reportRest reports the leaves of err that chosen does not answer, and those
 // that it answers only by saying that something is wrong here; but not what
 // one of told, which have been reported, tells of.
-func (x *Exchange) reportRest(chosen errorhandlers.Answer, err error, told []error) {
+func (x *Exchange) reportRest(chosen errorhandlers.Answer, err error, told []error, below ...nursery.Report) {
 	for leaf := range chosen.Rest(err) {
 		if !reported(leaf) && !tell(told, leaf) {
-			x.Report(leaf)
+			x.Report(leaf, below...)
 		}
 	}
 	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
 	if ours && chosen.Leaf != nil && !reported(chosen.Leaf) && !tell(told, chosen.Leaf) {
-		x.Report(chosen.Leaf)
+		x.Report(chosen.Leaf, below...)
 	}
 }
 

@@ -102,7 +102,7 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // as if nobody listened.
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
-// error of a critical task or service, or the error that ended a listener;
+// error of a critical task, with its name, or of a service, or the error that ended a listener;
 // joined with the errors of services that did not stop well, and with an
 // [*UnfinishedError] if something ignored its cancellation until the budget was
 // spent. Faults in the configuration are returned before anything is served.
@@ -206,7 +206,7 @@ func (s *server) open(h http.Handler) {
 	// Its only tasks are those of handlers without middleware, which must not be
 	// able to cancel the requests of everybody.
 	requests := a.requests.Open(s.base, nursery.Title("requests"), nursery.Owned("the server"), nursery.Isolate(),
-		nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe), nursery.OnCritical(a.stopCritically))
+		nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe), nursery.OnCritical(a.stopCritically("requests")))
 	srv := a.options.Server
 	if srv == nil {
 		srv = new(http.Server)

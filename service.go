@@ -159,15 +159,15 @@ type service struct {
 	asked   atomic.Bool // it may end
 	// hears is told how what runs now ends, and of the failure of critical
 	// tasks that the service starts in its nursery.
-	hears atomic.Pointer[func(err error)]
+	hears atomic.Pointer[func(nursery.Failure)]
 }
 
 // open readies the nursery of v, in which ctx's values are seen.
 func (v *service) open(ctx context.Context) {
-	v.ctx = v.nursery.Open(ctx, v.options(func(err error) { (*v.hears.Load())(err) })...)
+	v.ctx = v.nursery.Open(ctx, v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
 }
 
-func (v *service) options(critical func(err error)) []nursery.Option {
+func (v *service) options(critical func(nursery.Failure)) []nursery.Option {
 	return []nursery.Option{
 		nursery.Title("service " + v.name), nursery.Owned("service " + v.name), nursery.Isolate(), nursery.OnPanic(nursery.ReturnPanics),
 		nursery.Observe(v.app.observe), nursery.OnCritical(critical),
@@ -176,9 +176,9 @@ func (v *service) options(critical func(err error)) []nursery.Option {
 
 // do runs f as a task of n, and tells hears what it returns. A panic and a
 // Goexit come to the same through the nursery's OnCritical.
-func (v *service) do(n *nursery.Nursery, doing string, f func(context.Context) error, hears func(err error)) {
+func (v *service) do(n *nursery.Nursery, doing string, f func(context.Context) error, hears func(nursery.Failure)) {
 	n.Go(func(ctx context.Context) error {
-		hears(f(ctx))
+		hears(nursery.Failure{Err: f(ctx)})
 		return nil
 	}, nursery.Critical(), nursery.Name(v.name+": "+doing), nursery.Runs(f))
 }
@@ -214,11 +214,11 @@ func (v *service) start(halt <-chan struct{}, within, grace time.Duration) error
 	hears := v.ended
 	v.hears.Store(&hears)
 	if v.Run != nil {
-		v.do(&v.nursery, "run", v.Run, func(err error) {
-			if err == nil && !v.asked.Load() {
-				err = ErrServiceEnded
+		v.do(&v.nursery, "run", v.Run, func(f nursery.Failure) {
+			if f.Err == nil && !v.asked.Load() {
+				f.Err = ErrServiceEnded
 			}
-			v.ended(err)
+			v.ended(f)
 		})
 	}
 	return nil
@@ -226,9 +226,9 @@ func (v *service) start(halt <-chan struct{}, within, grace time.Duration) error
 
 func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (failed error) {
 	result := make(chan error, 2)
-	hears := func(err error) {
+	hears := func(f nursery.Failure) {
 		select {
-		case result <- err:
+		case result <- f.Err:
 		default: // a critical task that Start has started failed, and another
 		}
 	}
@@ -262,9 +262,10 @@ func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (
 }
 
 // ended is told how Run ended, or that a critical task of the service failed.
-func (v *service) ended(err error) {
-	if err = withoutEchoes(v.ctx, err); err != nil {
-		v.app.stopBecause("service "+v.name, v.failed("run", err))
+func (v *service) ended(f nursery.Failure) {
+	if err := withoutEchoes(v.ctx, f.Err); err != nil {
+		f.Err = v.failed("run", err)
+		v.app.stopBecause(nursery.Report{Nursery: "service " + v.name, Failure: f}, f.Err)
 	}
 }
 
@@ -295,9 +296,9 @@ func (v *service) callStop(s *server, until time.Time) (failed error) {
 	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-reserve))
 	defer cancel()
 	result := make(chan error, 1)
-	hears := func(err error) {
+	hears := func(f nursery.Failure) {
 		select {
-		case result <- err:
+		case result <- f.Err:
 		default:
 		}
 	}

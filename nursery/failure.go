@@ -61,7 +61,7 @@ func (n *Nursery) handOver(f *failure) {
 		n.reportNews(f)
 		f.fresh = false
 	}
-	if !n.guard("OnCritical", func() { n.cfg.critical(f.Err) }) {
+	if !n.guard("OnCritical", func() { n.cfg.critical(f.Failure) }) {
 		n.file(f)
 	}
 }

@@ -106,15 +106,15 @@ func TestOnCriticalIsHandedTheFailureInstead(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var seen reports
-			handed := make(chan error, 2)
+			handed := make(chan nursery.Failure, 2)
 			err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
-				n.Go(tt.task, nursery.Critical())
-				err := <-handed
-				if !errors.Is(err, errA) || ctx.Err() != nil {
-					t.Errorf("got %v, nursery %v, want %v and alive", err, ctx.Err(), errA)
+				n.Go(tt.task, nursery.Critical(), nursery.Name("vital"))
+				f := <-handed
+				if !errors.Is(f.Err, errA) || f.Task != "vital" || f.Index != 1 || ctx.Err() != nil {
+					t.Errorf("got %v, nursery %v, want %v of vital, the first, and alive", f, ctx.Err(), errA)
 				}
 				return nil
-			}, nursery.OnCritical(func(err error) { handed <- err }), seen.observe())
+			}, nursery.OnCritical(func(f nursery.Failure) { handed <- f }), seen.observe())
 			if err != nil || len(seen.list()) != tt.reports || len(handed) != 0 {
 				t.Errorf("got %v, %d reports, %d more calls", err, len(seen.list()), len(handed))
 			}
@@ -125,7 +125,7 @@ func TestOnCriticalIsHandedTheFailureInstead(t *testing.T) {
 			n.Go(waits, nursery.Critical())
 			n.Cancel(nil)
 			return nil
-		}, nursery.OnCritical(func(err error) { t.Errorf("got %v, want no call", err) }))
+		}, nursery.OnCritical(func(f nursery.Failure) { t.Errorf("got %v, want no call", f) }))
 	})
 }
 
@@ -137,11 +137,11 @@ func TestAnOnCriticalThatPanicsOrExits(t *testing.T) {
 		n.Go(succeeds) // waits for the first one's place
 		return nil
 	}
-	err := nursery.Run(t.Context(), critical, nursery.Limit(1), nursery.OnCritical(func(error) { panic("hook") }))
+	err := nursery.Run(t.Context(), critical, nursery.Limit(1), nursery.OnCritical(func(nursery.Failure) { panic("hook") }))
 	if err != errA {
 		t.Errorf("got %v from one that panics, want %v", err, errA)
 	}
-	err = nursery.Run(t.Context(), critical, nursery.Limit(1), nursery.OnCritical(func(error) { runtime.Goexit() }))
+	err = nursery.Run(t.Context(), critical, nursery.Limit(1), nursery.OnCritical(func(nursery.Failure) { runtime.Goexit() }))
 	if err != nil {
 		t.Errorf("got %v from one that exits, want nil", err)
 	}

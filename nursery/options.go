@@ -22,7 +22,7 @@ type config struct {
 	queue       int // -1: unbounded
 	onPanic     PanicPolicy
 	observe     func(context.Context, Report)
-	critical    func(error)
+	critical    func(Failure)
 	parentCause func(error) error
 	echo        func(error) bool
 }
@@ -159,11 +159,11 @@ func ParentCause(f func(cause error) error) Option {
 	return Option{set: func(c *config) { c.parentCause = f }}
 }
 
-// OnCritical hands the failure of a [Critical] task to f, in the task's
-// goroutine, instead of cancelling the nursery and returning it from the join.
+// OnCritical hands the failure of a [Critical] task to f, with the task's name
+// and place, in the task's goroutine, instead of cancelling the nursery and returning it from the join.
 // If f panics that is logged, and the failure taken as if there were no f. A
 // nil f panics.
-func OnCritical(f func(err error)) Option {
+func OnCritical(f func(f Failure)) Option {
 	if f == nil {
 		panic("nursery: OnCritical: nil function")
 	}

@@ -2,7 +2,9 @@ package nursery
 
 import (
 	"context"
+	"iter"
 	"log/slog"
+	"strings"
 )
 
 // Report tells an observer of an error that nobody will be handed, or that
@@ -10,6 +12,22 @@ import (
 type Report struct {
 	Nursery string // the nursery's name, if it has one
 	Failure
+}
+
+// String returns the report in a line, for tests and messages: nursery, task or,
+// without a name, its place, and the error without a stack.
+func (r Report) String() string {
+	where := strings.TrimSpace("nursery " + r.Nursery)
+	switch who := r.who(); {
+	case who != "":
+		where += ": task " + who
+	case r.Index < 0:
+		where += ": parent"
+	}
+	if r.Err == nil {
+		return where
+	}
+	return where + ": " + headline(r.Err)
 }
 
 // LogAttrs returns the report as attributes for [log/slog]: the nursery, the
@@ -29,6 +47,38 @@ func (r Report) LogAttrs() []slog.Attr {
 		attrs = append(attrs, slog.String("stack", r.exit.below("runtime.Goexit")))
 	}
 	return attrs
+}
+
+// Leaves iterates over the leaves of the report's error, as [Leaves] does, each
+// as a report of its own: with the name and place of the task that failed with
+// it, also where that is a task of a nursery further down, which has returned a
+// [*MultiError], and with that nursery's name, if it has one. A failure that
+// comes bare from further down is that of the task it came through. Of a tree
+// that is deeper the innermost 32 nurseries are asked.
+func (r Report) Leaves() iter.Seq[Report] {
+	return func(yield func(Report) bool) {
+		walk(r.Err, func(leaf error, way []step) bool { return yield(r.along(way, leaf)) })
+	}
+}
+
+// along returns r for a leaf of its error, at the end of way.
+func (r Report) along(way []step, leaf error) Report {
+	for _, s := range way[max(0, len(way)-maxPrinted):] {
+		m, ok := s.node.(*MultiError)
+		if !ok {
+			continue
+		}
+		f := m.Failures[s.next-1]
+		if f.Task == "" && (f.Index <= 0 || r.Task != "") { // tells less
+			continue
+		}
+		r.Failure = f
+		if m.Nursery != "" {
+			r.Nursery = m.Nursery
+		}
+	}
+	r.Err = leaf
+	return r
 }
 
 // reportNews reports what of f has not been: a panic that a nursery further

@@ -2,6 +2,8 @@ package nursery_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -135,6 +137,58 @@ func TestFailLosesNothingWhileTheNurseryCloses(t *testing.T) {
 		}
 		if told != 1 {
 			t.Fatalf("got %v and %d reports, want the failure once", err, len(seen.list()))
+		}
+	}
+}
+
+// N3
+func TestTheLeavesOfAReportHaveTheInnermostNames(t *testing.T) {
+	inner := &nursery.MultiError{Nursery: "prices", Failures: []nursery.Failure{
+		{Err: errA, Task: "one", Index: 1}, {Err: errB, Index: 2}, {Err: errC},
+	}}
+	tests := []struct {
+		name string
+		r    nursery.Report
+		want string
+	}{
+		{"one error", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Task: "outer", Index: 3}},
+			"request/outer/3"},
+		{"several, of a task with a name", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: inner, Task: "outer", Index: 3}},
+			"prices/one/1 request/outer/3 request/outer/3"},
+		{"several, of the body", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: inner}},
+			"prices/one/1 prices//2 request//0"},
+		{"joined", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errors.Join(inner, errC), Task: "outer", Index: 3}},
+			"prices/one/1 request/outer/3 request/outer/3 request/outer/3"},
+		{"none", nursery.Report{}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for r := range tt.r.Leaves() {
+				got = append(got, fmt.Sprintf("%s/%s/%d", r.Nursery, r.Task, r.Index))
+			}
+			if got := strings.Join(got, " "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// M1
+func TestTheTextOfAReport(t *testing.T) {
+	tests := []struct {
+		r    nursery.Report
+		want string
+	}{
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Task: "price", Index: 2}}, "nursery request: task price: " + errA.Error()},
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Index: 2}}, "nursery request: task #2: " + errA.Error()},
+		{nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA}}, "nursery request: " + errA.Error()},
+		{nursery.Report{Failure: nursery.Failure{Err: errA, Index: -1}}, "nursery: parent: " + errA.Error()},
+		{nursery.Report{}, "nursery"},
+	}
+	for _, tt := range tests {
+		if got := fmt.Sprintf("%v", tt.r); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
 }

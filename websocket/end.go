@@ -163,7 +163,10 @@ func (c *Conn) cancelled(cause, reason error) (Code, string) {
 			return GoingAway, ""
 		}
 		return NormalClosure, ""
-	case parentEnded(cause): // for a reason that is told where it arose
+	case parentEnded(cause): // for a reason that is told where it arose, but for a deadline
+		if nursery.Is(reason, context.DeadlineExceeded) {
+			c.warn(reason)
+		}
 		return InternalError, ""
 	}
 	return c.resolve(reason)

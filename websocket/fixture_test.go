@@ -40,6 +40,7 @@ type site struct {
 
 	mu       sync.Mutex
 	reported []error
+	full     []nursery.Report // the same
 }
 
 type connFunc = func(ctx context.Context, c *websocket.Conn) error
@@ -89,6 +90,7 @@ func (s *site) observe(_ context.Context, r nursery.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reported = append(s.reported, r.Err)
+	s.full = append(s.full, r)
 }
 
 // reports returns what has been reported.

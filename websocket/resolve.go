@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -12,8 +13,8 @@ import (
 // rules are what a connection has of the application: those in force where it
 // was upgraded.
 type rules interface {
-	Resolve(err error) *errorhandlers.Problem
-	Report(err error)
+	Resolve(err error, below ...nursery.Report) *errorhandlers.Problem
+	Report(err error, below ...nursery.Report)
 }
 
 // resolve returns the close code and reason that err comes to by the rules in
@@ -21,7 +22,7 @@ type rules interface {
 func (c *Conn) resolve(err error) (Code, string) {
 	var p *errorhandlers.Problem
 	if c.rules != nil {
-		p = c.rules.Resolve(err)
+		p = c.rules.Resolve(err, c.failures()...)
 	} else {
 		p = c.resolvePlainly(err)
 	}
@@ -37,7 +38,20 @@ func (c *Conn) resolve(err error) (Code, string) {
 	if nursery.Is(p.Err, errorhandlers.ErrDraining) {
 		return GoingAway, ""
 	}
+	if p.HTTPStatus() == http.StatusServiceUnavailable && c.rules != nil {
+		c.warn(err) // of which nothing is reported, as of a 503 of HTTP
+	}
 	return ofStatus(p.HTTPStatus()), firstOf(p.CloseReason, p.Detail, p.Title)
+}
+
+// warn says in the log why a connection closes of which the peer learns no more
+// than that something is wrong here.
+func (c *Conn) warn(cause error) {
+	log := slog.Default()
+	if app := c.crowd.account.app; app != nil {
+		log = app.Log()
+	}
+	log.LogAttrs(c.ctx, slog.LevelWarn, "websocket: closed with "+InternalError.String(), slog.Any("error", cause))
 }
 
 func firstOf(texts ...string) string {
@@ -83,10 +97,32 @@ func (c *Conn) report(err error) {
 		return
 	}
 	if c.rules != nil {
-		c.rules.Report(err)
+		c.rules.Report(err, c.failures()...)
 		return
 	}
-	slog.LogAttrs(c.ctx, slog.LevelError, "websocket: connection failed", slog.Any("error", err))
+	slog.LogAttrs(c.ctx, slog.LevelError, "websocket: connection failed", c.reportOf(err).LogAttrs()...)
+}
+
+// reportOf returns err with the name of the task that failed with it, where
+// there is no application to do so.
+func (c *Conn) reportOf(err error) nursery.Report {
+	for _, r := range c.failures() {
+		for leaf := range r.Leaves() {
+			if reflect.ValueOf(err).Comparable() && leaf.Err == err {
+				return leaf
+			}
+		}
+	}
+	return nursery.Report{Nursery: title, Failure: nursery.Failure{Err: err}}
+}
+
+// failures returns what has failed in the connection's nursery, which says of
+// which task it is.
+func (c *Conn) failures() (rs []nursery.Report) {
+	for _, f := range c.nursery.Failures() {
+		rs = append(rs, nursery.Report{Nursery: title, Failure: f})
+	}
+	return rs
 }
 
 // reportLate reports what the join returned but for that which decided how the

@@ -43,8 +43,11 @@ import (
 //   - an error with an answer by the rules in force, translated or its own: the
 //     CloseCode of a Problem, else [MessageTooBig] for a 413, [PolicyViolation]
 //     for other statuses below 500 and [InternalError] from there. The reason
-//     is the Problem's CloseReason, Detail or Title. Of several errors the one
+//     is the Problem's CloseReason, Detail or Title if one of them is set, and
+//     that of a 503 is a line in the log. Of several errors the one
 //     is taken that would make an HTTP answer, and the others are reported;
+//   - a deadline of the request ([creche.App.Timeout]): InternalError, and a line
+//     in the log;
 //   - any other error, or a panic: InternalError without a reason, and the
 //     error is reported. Panics do no harm to the server, and those of a
 //     translation or of a log cost the peer no close frame;

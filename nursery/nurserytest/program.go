@@ -196,7 +196,7 @@ func (a *actor) options(s *space) (opts []nursery.Option) {
 	}
 	if a.one(4) {
 		s.hooked = true
-		opts = append(opts, nursery.OnCritical(a.x.Take))
+		opts = append(opts, nursery.OnCritical(func(f nursery.Failure) { a.x.Take(f.Err) }))
 	}
 	if a.one(4) {
 		s.traced = true

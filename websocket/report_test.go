@@ -1,0 +1,94 @@
+package websocket_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+	"github.com/creche-go/creche/websocket"
+)
+
+var errTicker = errors.New("broker gone")
+
+// ticks has a task with a name fail, and then one that ends later.
+func ticks(ctx context.Context, c *websocket.Conn) error {
+	c.Go(func(context.Context) error { return errTicker }, nursery.Name("ticker"))
+	c.Go(func(ctx context.Context) error { <-ctx.Done(); return errPlain }, nursery.Name("late"))
+	<-ctx.Done()
+	return nil
+}
+
+// N3, W3
+func TestReportsOfAConnectionNameTheTask(t *testing.T) {
+	inBubbles(t, "in an application", func(t *testing.T, o *websocket.Options) {
+		s := serve(t, o, ticks)
+		dial(t, s.Server).end()
+		s.finish()
+		var got []string
+		for _, r := range s.full {
+			got = append(got, r.Nursery+"/"+r.Task+": "+r.Err.Error())
+		}
+		want := "websocket/ticker: broker gone, websocket/late: " + errPlain.Error()
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("got reports %q, want %q", got, want)
+		}
+	})
+	t.Run("outside any", func(t *testing.T) {
+		out := logged(t)
+		srv := bare(t, ticks)
+		dial(t, srv).end()
+		srv.Close()
+		for _, want := range []string{"task=ticker error=\"broker gone\"", "task=late"} {
+			if got := out.String(); !strings.Contains(got, want) {
+				t.Errorf("got log %q, want %q in it", got, want)
+			}
+		}
+	})
+}
+
+// What HTTP would answer with a 503 is not reported, but the peer is told no
+// reason: the log has it, once.
+//
+// W3
+func TestTheLogSaysWhyAConnectionIsClosedWithAnInternalError(t *testing.T) {
+	tests := []struct {
+		name string
+		f    connFunc
+		want string
+	}{
+		{"a deadline", forget, creche.ErrRequestTimeout.Error()},
+		{"a 503", func(context.Context, *websocket.Conn) error {
+			return &errorhandlers.Problem{Status: http.StatusServiceUnavailable, Err: errTicker}
+		}, errTicker.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				app := creche.New(creche.Options{
+					Logger:  slog.New(slog.NewTextHandler(&out, nil)),
+					Observe: func(_ context.Context, r nursery.Report) { t.Errorf("got a report of %v, want none", r) },
+				})
+				h := app.Timeout(time.Second)(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+					return websocket.Serve(w, r, nil, tt.f)
+				}))
+				srv := nurserytest.NewServer(t, h)
+				dial(t, srv).wantEnd(websocket.InternalError)
+				srv.Close()
+				if got := out.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, tt.want) {
+					t.Errorf("got log %q, want one line with %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
