@@ -74,6 +74,9 @@ func TestAllWithFramesOfCoder(t *testing.T) {
 	if byCoder() {
 		t.Skip("this is that process")
 	}
+	if testing.Short() {
+		t.Skip("it takes as long as all the others together")
+	}
 	short := os.Getenv("CRECHE_LONG") == ""
 	args := []string{"-test.run=^Test", "-test.shuffle=on", "-test.timeout=" + flag.Lookup("test.timeout").Value.String()}
 	if short {
