@@ -259,11 +259,8 @@ func completing(header http.Header) (set http.Header) {
 // TimeoutHandler, the handler has another header, and perhaps a goroutine of
 // its own.
 func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
-	if !x.isUnder(w) || x.state() != open || x.written() {
-		return
-	}
 	h := x.response
-	if !h.shown {
+	if !x.isUnder(w) || x.state() != open || x.written() || !h.shown {
 		return
 	}
 	for key, values := range h.w.Header() {

@@ -127,16 +127,16 @@ func (s *server) closeIdle(due *deadlines) {
 	s.app.life.conns.told.Store(true)
 	ended, end := context.WithCancel(context.Background())
 	end()
-	s.call("closing of idle connections", due, func() error { return s.http.Shutdown(ended) })
+	s.call("closing of idle connections", due, func() { _ = s.http.Shutdown(ended) })
 }
 
 // cut closes all connections. Then those end who could not be cancelled, but
 // waited for their client.
 func (s *server) cut(due *deadlines) {
 	until := earliest(time.Now().Add(patience), due.abandoned)
-	s.call("closing of connections", due, func() error {
+	s.call("closing of connections", due, func() {
 		s.app.life.conns.cut()
-		return s.http.Close() // of those that a listener gives back now: it waits for it
+		_ = s.http.Close() // of those that a listener gives back now: it waits for it
 	})
 	s.quiet(context.Background(), until)
 }
@@ -150,8 +150,8 @@ type closing struct {
 }
 
 // call makes such a call, and waits a moment for it and for those before.
-func (s *server) call(what string, due *deadlines, f func() error) {
-	s.closing = append(s.closing, closing{what, s.joining(func() error { _ = f(); return nil })})
+func (s *server) call(what string, due *deadlines, f func()) {
+	s.closing = append(s.closing, closing{what, s.joining(func() error { f(); return nil })})
 	until := due.moment()
 	for _, c := range s.closing {
 		waitFor(context.Background(), until, c.done)

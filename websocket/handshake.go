@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net"
 	"net/http"
@@ -157,14 +158,23 @@ type open struct{ net.Conn }
 func (open) Close() error { return nil }
 
 func hijackable(w http.ResponseWriter) bool {
-	for {
-		switch v := w.(type) {
-		case http.Hijacker:
+	for w := range writers(w) {
+		if _, ok := w.(http.Hijacker); ok {
 			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return false
+		}
+	}
+	return false
+}
+
+// writers iterates over w and those that it wraps.
+func writers(w http.ResponseWriter) iter.Seq[http.ResponseWriter] {
+	return func(yield func(http.ResponseWriter) bool) {
+		for yield(w) {
+			outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+			if !ok {
+				return
+			}
+			w = outer.Unwrap()
 		}
 	}
 }
@@ -177,23 +187,19 @@ var errBegun = errors.New("the response has begun: nothing may be written before
 // written: the server's own does not. These methods are what gin and negroni
 // have for that, and chi.
 func begun(w http.ResponseWriter) bool {
-	for {
-		switch v := w.(type) {
+	for w := range writers(w) {
+		switch w := w.(type) {
 		case interface{ Written() bool }:
-			if v.Written() {
+			if w.Written() {
 				return true
 			}
 		case interface{ BytesWritten() int }:
-			if v.BytesWritten() > 0 {
+			if w.BytesWritten() > 0 {
 				return true
 			}
 		}
-		under, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = under.Unwrap()
 	}
+	return false
 }
 
 // refusal makes a problem of what Accept wanted to answer.
