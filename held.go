@@ -259,10 +259,10 @@ func completing(header http.Header) (set http.Header) {
 // TimeoutHandler, the handler has another header, and perhaps a goroutine of
 // its own.
 func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
-	h := x.response
-	if !x.isUnder(w) || x.state() != open || x.written() || !h.shown {
+	if !x.isUnder(w) || x.state() != open || x.written() || !x.response.shown {
 		return
 	}
+	h := x.response
 	for key, values := range h.w.Header() {
 		if !errorhandlers.AboutBody(key) {
 			h.opening.set(key, values)
