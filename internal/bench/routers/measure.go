@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,10 +44,12 @@ func measure(r router, rounds int, long time.Duration, clients int) (cells sampl
 			}
 			defer sites[i].close()
 		}
-		for range rounds {
+		for round := range rounds {
 			for kind := range kinds {
-				for i, s := range sites {
-					rate, err := s.rate(ctx, s.clients[kind], long)
+				for turn := range sites {
+					i := (turn + round) % len(sites) // nobody always comes after the same
+					runtime.GC()                     // or the garbage of one would be the next one's work
+					rate, err := sites[i].rate(ctx, sites[i].clients[kind], long)
 					if err != nil {
 						return err
 					}

@@ -21,6 +21,7 @@ import (
 // The variants of a router, in the order in which they are measured.
 const (
 	bare    = iota // the router alone
+	again          // the same once more, which shows how exact the rest is
 	scoped         // the router alone, behind a middleware that gives requests a context which it cancels
 	creched        // with creche
 	tasks          // with creche, and two tasks
@@ -37,7 +38,7 @@ type router struct {
 // A work answers a request for an item by its id.
 type work func(ctx context.Context, w http.ResponseWriter, id string) error
 
-var works = [variants]work{bare: say, scoped: say, creched: say, tasks: inNursery, byHand: inErrgroup}
+var works = [variants]work{bare: say, again: say, scoped: say, creched: say, tasks: inNursery, byHand: inErrgroup}
 
 func say(_ context.Context, w http.ResponseWriter, id string) error {
 	_, err := fmt.Fprintf(w, "item %s", id)
