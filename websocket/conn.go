@@ -56,11 +56,12 @@ type Conn struct {
 
 func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 	c := &Conn{socket: socket{conn}, protocol: protocol, opts: o.kept(), silent: make(chan struct{})}
-	c.frames, c.wire.conn, c.wire.early = own{c}, c, early
+	c.frames = own{c}
 	c.pace.perSecond = o.MessagesPerSecond
 	c.pulse.every, c.pulse.within, c.pulse.longest = o.PingEvery, o.PongWithin, o.MaxPause
 	c.in.open(o.Inbox)
 	c.out.open(c)
+	c.wire.open(c, early)
 	return c
 }
 

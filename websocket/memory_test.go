@@ -35,17 +35,19 @@ func TestMemoryOfAnIdleConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		detach bool
+		last   string // what each client sends before it falls silent, after a ping
 		most   int
 		coders int // as much, if frames are coder's
 	}{
-		{"the handler returns", true, 14 << 10, 32 << 10},
-		{"the handler stays", false, 40 << 10, 58 << 10},
+		{"the handler returns", true, "", 14 << 10, 32 << 10},
+		{"the handler stays", false, "", 40 << 10, 58 << 10},
+		{"in the middle of a header", true, "\x82\xfe\x01", 14 << 10, 32 << 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if byCoder() {
 				tt.most = tt.coders
 			}
-			got := idleConnection(t, n, &websocket.Options{Detach: tt.detach})
+			got := idleConnection(t, n, tt.last, &websocket.Options{Detach: tt.detach})
 			t.Logf("%d bytes each, of %d connections", got, n)
 			if got > tt.most {
 				t.Errorf("got %d bytes for an idle connection, want at most %d", got, tt.most)
@@ -54,8 +56,9 @@ func TestMemoryOfAnIdleConnection(t *testing.T) {
 	}
 }
 
-// idleConnection returns how many bytes each of n idle connections costs.
-func idleConnection(t *testing.T, n int, o *websocket.Options) int {
+// idleConnection returns how many bytes each of n idle connections costs, the
+// clients of which have sent last.
+func idleConnection(t *testing.T, n int, last string, o *websocket.Options) int {
 	t.Helper()
 	var rooms websocket.Rooms
 	app := creche.New(creche.Options{IgnoreSignals: true, Logger: slog.New(slog.DiscardHandler)})
@@ -71,9 +74,9 @@ func idleConnection(t *testing.T, n int, o *websocket.Options) int {
 	}
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(context.Background(), ln, h) }()
-	leave := idleClients(t, ln.Addr().String(), 100) // so that what grows once has grown
+	leave := idleClients(t, ln.Addr().String(), 100, last) // so that what grows once has grown
 	before := inUse()
-	done := idleClients(t, ln.Addr().String(), n)
+	done := idleClients(t, ln.Addr().String(), n, last)
 	if got := rooms.To("all").Len(); got != n+100 {
 		t.Errorf("got %d connections, want %d", got, n+100)
 	}
@@ -97,11 +100,11 @@ func inUse() int {
 }
 
 // idleClients starts a process with n clients, each of which has sent a message
-// and got it back, and returns what ends it.
-func idleClients(t *testing.T, addr string, n int) (end func()) {
+// and got it back, and last in the end, and returns what ends it.
+func idleClients(t *testing.T, addr string, n int, last string) (end func()) {
 	t.Helper()
 	clients := exec.Command(os.Args[0], "-test.run=^TestIdleClients$")
-	clients.Env = append(os.Environ(), "CRECHE_IDLE="+addr, "CRECHE_IDLE_CLIENTS="+strconv.Itoa(n))
+	clients.Env = append(os.Environ(), "CRECHE_IDLE="+addr, "CRECHE_IDLE_CLIENTS="+strconv.Itoa(n), "CRECHE_IDLE_LAST="+last)
 	in, err := clients.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +143,8 @@ func TestIdleClients(t *testing.T) {
 		p := join(t, conn)
 		p.text("here")
 		p.want(opText, "here")
+		p.write(append(frame(0x80|opPing, ""), os.Getenv("CRECHE_IDLE_LAST")...)) // at once, so that the pong tells of both
+		p.want(opPong, "")
 	}
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)

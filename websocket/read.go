@@ -60,6 +60,7 @@ func (c *Conn) read(ctx context.Context) error {
 		err = c.frames.next()
 	}
 	c.message.end()
+	c.wire.giveBack()
 	c.stopped(err)
 	return nil
 }
