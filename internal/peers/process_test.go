@@ -106,7 +106,7 @@ type chat struct {
 // does not make a client late, and short enough to be waited for.
 const (
 	pingEvery  = 200 * time.Millisecond
-	pongWithin = 3 * time.Second
+	pongWithin = 5 * time.Second
 )
 
 // startChat starts the chat at addr, with further flags, and returns when it
