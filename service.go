@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,9 +93,13 @@ type ServiceError struct {
 	Err     error
 }
 
-// Error names the service.
+// Error names the service. Of a panic it has the stack.
 func (e *ServiceError) Error() string {
-	return fmt.Sprintf("creche: service %s: %s: %v", e.Service, e.Doing, e.Err)
+	where, text := e.Service+": "+e.Doing, nursery.Text(e.Err)
+	if panicked, ok := strings.CutPrefix(text, "nursery: panic in task "+where+": "); ok {
+		text = "panic: " + panicked // it names the same task
+	}
+	return "creche: service " + where + ": " + text
 }
 
 // Unwrap returns Err.

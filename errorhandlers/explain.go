@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // Explanation says what answers an error and why, as a value for tests and
@@ -138,7 +140,7 @@ func (a Answer) describe() string {
 
 // brief is the type and the first line of the text of err.
 func brief(err error) string {
-	text, _, _ := strings.Cut(textOf(err), "\n")
+	text, _, _ := strings.Cut(nursery.Text(err), "\n")
 	return fmt.Sprintf("%T %q", err, text)
 }
 
@@ -166,7 +168,7 @@ func (e Explanation) LogValue() slog.Value {
 		attrs = append(attrs, slog.Any("passed", passed))
 	}
 	if e.Faults != nil {
-		attrs = append(attrs, slog.String("faults", textOf(e.Faults)))
+		attrs = append(attrs, slog.String("faults", nursery.Text(e.Faults)))
 	}
 	return slog.GroupValue(attrs...)
 }
