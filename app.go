@@ -108,6 +108,7 @@ type App struct {
 
 	mu     sync.Mutex
 	faults []error // of the configuration
+	shapes shapes
 }
 
 // New makes an App. Faults in o, and in rules handed to [App.Errors] later,
@@ -172,6 +173,9 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 	if err != nil {
 		a.fault(err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shapes.keep(rules)
 	return set
 }
 
@@ -183,12 +187,13 @@ func (a *App) fault(err error) {
 
 // Check returns all faults of the configuration together, or nil: options
 // out of range, budgets that do not add up, rules that contradict each other,
-// and services that are none.
+// rules in the shape of a router that is none of those the App has been given so
+// far, if it has been given one, and services that are none.
 func (a *App) Check() error {
 	services := a.checkServices()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return together(errors.Join(a.faults...), services)
+	return together(together(errors.Join(a.faults...), a.shapes.check()), services)
 }
 
 // Middleware opens an [Exchange] for each request: the request's nursery, the

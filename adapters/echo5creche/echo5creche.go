@@ -60,6 +60,7 @@ func Use(e *echo.Echo, app *creche.App) {
 	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echo5creche: Use: called for this Echo before")
 	}
+	app.Expect((*request)(nil))
 	a := &adapter{exchange: app.Exchange}
 	if isOwn(e.HTTPErrorHandler) {
 		a.own = e.HTTPErrorHandler
@@ -78,6 +79,7 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echo5creche: Errors: nil app")
 	}
+	app.Expect((*request)(nil))
 	set, exchange := app.Compile(rules...), app.Exchange
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
@@ -100,6 +102,7 @@ func Timeout(app *creche.App, d time.Duration) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echo5creche: Timeout: nil app")
 	}
+	app.Expect((*request)(nil))
 	exchange := app.Within(d)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error { return serve(exchange, c, next) }

@@ -57,6 +57,7 @@ func Use(e *echo.Echo, app *creche.App) {
 	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echocreche: Use: called for this Echo before")
 	}
+	app.Expect((*request)(nil))
 	a := &adapter{exchange: app.Exchange}
 	if isOwn(e.HTTPErrorHandler, e) {
 		a.own = e.HTTPErrorHandler
@@ -75,6 +76,7 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echocreche: Errors: nil app")
 	}
+	app.Expect((*request)(nil))
 	set, exchange := app.Compile(rules...), app.Exchange
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -97,6 +99,7 @@ func Timeout(app *creche.App, d time.Duration) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echocreche: Timeout: nil app")
 	}
+	app.Expect((*request)(nil))
 	exchange := app.Within(d)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return serve(exchange, c, next) }
