@@ -53,8 +53,8 @@ func Daemon(task func(ctx context.Context) error) Service {
 // srv.TLSConfig is set, for what has an address of its own beside the
 // application's: metrics, probes, a redirect to HTTPS. It stops as
 // [http.Server.Shutdown] does, and closes what is left when its time is up. What
-// srv leaves open gets the safe values of [Options.Server]. Each bound address is
-// logged; srv.BaseContext is told it, too. A nil srv panics.
+// srv leaves open gets the safe values of [Options.Server]. The bound address is
+// logged, with the service's name; srv.BaseContext is told it, too. A nil srv panics.
 func Server(srv *http.Server) Service {
 	if srv == nil {
 		panic("creche: Server: nil server")
@@ -66,7 +66,7 @@ func Server(srv *http.Server) Service {
 			log := logOf(ctx)
 			s.secure(log)
 			if ln, err = s.listen(ctx, ""); err == nil {
-				log.InfoContext(ctx, "creche: listening", "addr", ln.Addr().String())
+				logListening(ctx, log, ln.Addr())
 			}
 			return err
 		},
@@ -169,7 +169,7 @@ type service struct {
 
 // open readies the nursery of v, in which ctx's values are seen.
 func (v *service) open(ctx context.Context) {
-	v.ctx = v.nursery.Open(ctx, v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
+	v.ctx = v.nursery.Open(context.WithValue(ctx, serviceKey, v.name), v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
 }
 
 func (v *service) options(critical func(nursery.Failure)) []nursery.Option {
