@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -177,6 +178,16 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 	defer a.mu.Unlock()
 	a.shapes.keep(rules)
 	return set
+}
+
+// placeOf returns, for faults, the file and line where the caller of placeOf was
+// called or, skip levels up, that was.
+func placeOf(skip int) string {
+	_, file, line, ok := runtime.Caller(skip + 2)
+	if !ok {
+		return "place unknown"
+	}
+	return fmt.Sprintf("%s:%d", file, line)
 }
 
 func (a *App) fault(err error) {

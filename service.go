@@ -120,10 +120,11 @@ var ErrServiceEnded = errors.New("ended though nobody asked it to")
 // service has, and a Service without functions are faults: see [App.Check].
 // Once the application serves, or has, it panics.
 func (a *App) Service(name string, s Service) {
+	place := placeOf(0)
 	a.life.mu.Lock()
 	served := a.life.served
 	if !served {
-		a.services = append(a.services, &service{Service: s, name: name, app: a})
+		a.services = append(a.services, &service{Service: s, name: name, place: place, app: a})
 	}
 	a.life.mu.Unlock()
 	if served {
@@ -136,17 +137,17 @@ func (a *App) checkServices() error {
 	a.life.mu.Lock()
 	defer a.life.mu.Unlock()
 	var faults []error
-	known := make(map[string]bool)
+	known := make(map[string]*service)
 	for i, v := range a.services {
-		switch {
+		switch before := known[v.name]; {
 		case v.name == "":
-			faults = append(faults, fmt.Errorf("creche: service %d has no name", i+1))
-		case known[v.name]:
-			faults = append(faults, fmt.Errorf("creche: two services with the name %q", v.name))
+			faults = append(faults, fmt.Errorf("creche: service %d (%s) has no name", i+1, v.place))
+		case before != nil:
+			faults = append(faults, fmt.Errorf("creche: two services with the name %q (%s and %s)", v.name, before.place, v.place))
 		}
-		known[v.name] = true
+		known[v.name] = v
 		if v.Start == nil && v.Run == nil && v.Stop == nil {
-			faults = append(faults, fmt.Errorf("creche: service %q has neither Start nor Run nor Stop", v.name))
+			faults = append(faults, fmt.Errorf("creche: service %q (%s) has neither Start nor Run nor Stop", v.name, v.place))
 		}
 	}
 	return errors.Join(faults...)
@@ -156,6 +157,7 @@ func (a *App) checkServices() error {
 type service struct {
 	Service
 	name    string
+	place   string // where it was added
 	app     *App
 	nursery nursery.Nursery
 	ctx     context.Context // the nursery's
