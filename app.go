@@ -212,7 +212,8 @@ func (a *App) Check() error {
 // and recycles nothing when its ServeHTTP returns; the adapters install it,
 // with what their router needs besides. Around a router that recycles its
 // context (chi, echo) it must not be put: there it is middleware of the
-// router. A nil next panics.
+// router. Inside itself it opens a second exchange in the first, which is right
+// and costs another one. A nil next panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)
 }
