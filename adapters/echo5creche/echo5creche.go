@@ -419,13 +419,11 @@ func rule(key errorhandlers.Key, h Handler) errorhandlers.Rule {
 //	creche.Go(echo5creche.Detach(c, "user"), "send mail", sendMail)
 //
 // The values themselves are not copied: what they point to must not be tied to
-// the request. One that is an [*echo.Context] panics. Like c, Detach is for the
+// the request. The parameters alone need no Detach: creche.Go copies them from the
+// context of c's request, too. One that is an [*echo.Context] panics. Like c, Detach is for the
 // handler's goroutine.
 func Detach(c *echo.Context, keys ...string) context.Context {
-	ctx := c.Request().Context()
-	for _, param := range slices.Backward(c.PathValues()) { // the first of a name is its value
-		ctx = context.WithValue(ctx, paramKey(param.Name), param.Value)
-	}
+	ctx := withParams(c.Request().Context(), c)
 	for _, key := range keys {
 		value := c.Get(key)
 		if _, is := value.(*echo.Context); is {
@@ -440,11 +438,46 @@ func Detach(c *echo.Context, keys ...string) context.Context {
 // keys or there is no Detach above ctx.
 func Value(ctx context.Context, key string) any { return ctx.Value(valueKey(key)) }
 
-// Param returns the path parameter that c.Param did when [Detach] was called,
-// or "" if there is none or no Detach above ctx.
+// Param returns in a background task the path parameter that c.Param did when
+// [creche.Go] or [Detach] was called, or "" if there is none. In the request itself
+// there is c.Param.
 func Param(ctx context.Context, name string) string {
 	value, _ := ctx.Value(paramKey(name)).(string)
 	return value
+}
+
+// Detach keeps the path parameters for a background task, as chi's are: echo
+// fills those of the request with those of another. They are kept already where
+// the task is handed the context of [Detach].
+func (q *request) Detach(ctx context.Context) context.Context {
+	for _, param := range q.c.PathValues() {
+		if ctx.Value(paramKey(param.Name)) != any(param.Value) {
+			return withParams(ctx, q.c)
+		}
+	}
+	return ctx
+}
+
+// params is a context with a copy of path parameters.
+type params struct {
+	context.Context
+	values echo.PathValues
+}
+
+func withParams(ctx context.Context, c *echo.Context) context.Context {
+	if len(c.PathValues()) == 0 {
+		return ctx
+	}
+	return &params{ctx, slices.Clone(c.PathValues())}
+}
+
+func (p *params) Value(key any) any {
+	if name, is := key.(paramKey); is {
+		if value, has := p.values.Get(string(name)); has {
+			return value
+		}
+	}
+	return p.Context.Value(key)
 }
 
 type paramKey string
