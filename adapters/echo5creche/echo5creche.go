@@ -351,13 +351,18 @@ func (w *response) Write(p []byte) (int, error) { return w.outer.Write(p) }
 func (w *response) Unwrap() http.ResponseWriter { return w.outer }
 
 // WriteHeader writes informational responses around echo's Response, which
-// would take the first for the final one.
+// would take the first for the final one. After a Flush, of which the handler's
+// Response takes no note, it writes the same status again, about which echo's would
+// complain.
 func (w *response) WriteHeader(status int) {
-	if r, _ := echo.UnwrapResponse(w.outer); r != nil && status < 200 && status != http.StatusSwitchingProtocols {
+	switch r, _ := echo.UnwrapResponse(w.outer); {
+	case r == nil:
+		w.outer.WriteHeader(status)
+	case status < 200 && status != http.StatusSwitchingProtocols:
 		r.ResponseWriter.WriteHeader(status)
-		return
+	case !r.Committed || r.Status != status:
+		w.outer.WriteHeader(status)
 	}
-	w.outer.WriteHeader(status)
 }
 
 // Hijack marks the response as committed, which echo does not.

@@ -317,13 +317,16 @@ func sameFunc(f, g echo.HTTPErrorHandler) bool {
 type response struct{ *echo.Response }
 
 // WriteHeader writes informational responses around echo's Response, which
-// would take the first for the final one.
+// would take the first for the final one. After a Flush, of which the handler's
+// Response takes no note, it writes the same status again, about which echo's would
+// complain.
 func (w response) WriteHeader(status int) {
-	if status < 200 && status != http.StatusSwitchingProtocols {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
 		w.Writer.WriteHeader(status)
-		return
+	case !w.Committed || w.Status != status:
+		w.Response.WriteHeader(status)
 	}
-	w.Response.WriteHeader(status)
 }
 
 // Hijack marks the response as committed, which echo does not.
