@@ -24,7 +24,7 @@ type Explanation struct {
 	// they are tried.
 	Passed []Passed
 	// Skipped are the rules that are for one of the errors and do not answer it
-	// all the same, as far as the search came.
+	// all the same, as far as the search came, 64 at most.
 	Skipped []Skipped
 	// Faults are the panics of predicates and translations, as
 	// [Search.Each] returns them.
@@ -74,13 +74,18 @@ const (
 	reasonNoHTTP   = "handlers of HTTP are not run here"
 )
 
+// maxSkipped is how many rules that were skipped are told. There may be one for
+// each leaf, and each is compared with those before.
+const maxSkipped = 64
+
 // skips notes for an Explanation that the rule does not answer err, of which it
 // may learn several times.
 func (q *query) skips(rule *Rule, err error, reason string) {
-	if q.skipped == nil {
+	if q.skipped == nil || len(*q.skipped) == maxSkipped {
 		return
 	}
-	known := func(s Skipped) bool { return s.Rule == rule && s.Reason == reason && brief(s.Err) == brief(err) }
+	text := brief(err)
+	known := func(s Skipped) bool { return s.Rule == rule && s.Reason == reason && brief(s.Err) == text }
 	if !slices.ContainsFunc(*q.skipped, known) {
 		*q.skipped = append(*q.skipped, Skipped{rule, err, reason})
 	}

@@ -235,6 +235,20 @@ func TestExplainForCallersThatRunNoHandlers(t *testing.T) {
 	}
 }
 
+// Of many failures the explanation is no longer than somebody would read.
+//
+// E8
+func TestExplainManyRulesThatGaveNothing(t *testing.T) {
+	leaves := make([]error, 20_000)
+	for i := range leaves {
+		leaves[i] = &soldOut{fmt.Sprint(i)}
+	}
+	e := errorhandlers.Search{}.Explain(errors.Join(leaves...), frames(t, []rule{to[*soldOut](nil)}))
+	if len(e.Passed) != len(leaves) || len(e.Skipped) != 64 {
+		t.Errorf("got %d leaves and %d rules, want %d and 64", len(e.Passed), len(e.Skipped), len(leaves))
+	}
+}
+
 // Errors made in bad faith are explained like others.
 func TestExplainErrorsMadeInBadFaith(t *testing.T) { // E8
 	ring := new(link)

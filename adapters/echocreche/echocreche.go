@@ -386,9 +386,9 @@ func rule(key errorhandlers.Key, h Handler) errorhandlers.Rule {
 //	creche.Go(echocreche.Detach(c, "user"), "send mail", sendMail)
 //
 // The values themselves are not copied: what they point to must not be tied to
-// the request. The parameters alone need no Detach: creche.Go copies them from the
-// context of c's request, too. One that is an echo.Context panics. Like c, Detach is for the
-// handler's goroutine.
+// the request. One that is an echo.Context panics. The path parameters alone need no
+// Detach: [creche.Go] copies them, too, if it is handed the context of c's request.
+// Like c, Detach is for the handler's goroutine.
 func Detach(c echo.Context, keys ...string) context.Context {
 	ctx := withParams(c.Request().Context(), c)
 	for _, key := range keys {
