@@ -84,7 +84,7 @@ func (s *answering) finish(faults error) {
 		x.abort()
 		return
 	}
-	x.reportRest(s.chosen, s.err, told)
+	x.reportRest(x.search(), s.chosen, s.err, told)
 	switch {
 	case s.failed == http.ErrAbortHandler:
 		panic(s.failed)
@@ -105,7 +105,7 @@ func (s *answering) exited(a errorhandlers.Answer) {
 	x := s.x
 	told := []error{&errorhandlers.RuleError{Rule: a.Rule, Err: a.Err, Cause: nursery.ErrGoexit}}
 	x.reportAll(told)
-	x.reportRest(errorhandlers.Answer{}, s.err, told)
+	x.reportRest(x.search(), errorhandlers.Answer{}, s.err, told)
 	if x.state() != open {
 		x.abort()
 		return
@@ -215,7 +215,7 @@ func (x *Exchange) Resolve(err error, below ...nursery.Report) *errorhandlers.Pr
 	chosen, faults := search.First(err, x.rules())
 	told := ruleErrors(faults)
 	x.reportAll(told)
-	x.reportRest(chosen, err, told, below...)
+	x.reportRest(search, chosen, err, told, below...)
 	if chosen.Leaf == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -108,6 +109,7 @@ type App struct {
 
 	mu     sync.Mutex
 	faults []error // of the configuration
+	shapes shapes
 }
 
 // New makes an App. Faults in o, and in rules handed to [App.Errors] later,
@@ -172,7 +174,20 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 	if err != nil {
 		a.fault(err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shapes.keep(rules)
 	return set
+}
+
+// placeOf returns, for faults, the file and line where the caller of placeOf was
+// called or, skip levels up, that was.
+func placeOf(skip int) string {
+	_, file, line, ok := runtime.Caller(skip + 2)
+	if !ok {
+		return "place unknown"
+	}
+	return fmt.Sprintf("%s:%d", file, line)
 }
 
 func (a *App) fault(err error) {
@@ -183,12 +198,13 @@ func (a *App) fault(err error) {
 
 // Check returns all faults of the configuration together, or nil: options
 // out of range, budgets that do not add up, rules that contradict each other,
-// and services that are none.
+// rules in the shape of a router that is none of those the App has been given so
+// far, if it has been given one, and services that are none.
 func (a *App) Check() error {
 	services := a.checkServices()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return together(errors.Join(a.faults...), services)
+	return together(together(errors.Join(a.faults...), a.shapes.check()), services)
 }
 
 // Middleware opens an [Exchange] for each request: the request's nursery, the
@@ -196,7 +212,8 @@ func (a *App) Check() error {
 // and recycles nothing when its ServeHTTP returns; the adapters install it,
 // with what their router needs besides. Around a router that recycles its
 // context (chi, echo) it must not be put: there it is middleware of the
-// router. A nil next panics.
+// router. Inside itself it opens a second exchange in the first, which is right
+// and costs another one. A nil next panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)
 }

@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -39,11 +38,23 @@ func (a *App) stopCritically(name string) func(nursery.Failure) {
 	return func(f nursery.Failure) {
 		err := f.Err
 		if f.Task != "" && !reported(err) {
-			err = fmt.Errorf("creche: critical task %s: %w", f.Task, err)
+			err = &criticalError{task: f.Task, err: err}
 		}
 		a.stopBecause(nursery.Report{Nursery: name, Failure: f}, err)
 	}
 }
+
+// criticalError names the critical task that failed with err.
+type criticalError struct {
+	task string
+	err  error
+}
+
+func (e *criticalError) Error() string {
+	return "creche: critical task " + e.task + ": " + nursery.Text(e.err)
+}
+
+func (e *criticalError) Unwrap() error { return e.err }
 
 // stopBecause stops the application, with err, because of a failure. It may take
 // half a minute until [App.Serve] returns err, or the stop may have begun for

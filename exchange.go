@@ -39,6 +39,7 @@ type Exchange struct {
 // makes it [App.Middleware] itself, and a nil next panics.
 func (a *App) Through(router Router) func(http.Handler) http.Handler {
 	s := a.settingOf(router)
+	a.Expect(router)
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Middleware: nil handler")

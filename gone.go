@@ -2,7 +2,6 @@ package creche
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -71,9 +70,18 @@ func (x *Exchange) reportGone(err error) {
 	untold := nursery.Filter(x.besides(err), func(leaf error) bool { return !reported(leaf) })
 	if untold != nil {
 		r := x.reportOf(untold, nil) // with the task, if it is one failure
-		r.Err = fmt.Errorf("%w, and could not be told: %w", ErrClientGone, untold)
+		r.Err = &untoldError{untold}
 		x.App().observe(x.scope(), r)
 		return
 	}
 	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
 }
+
+// untoldError is what a client that has gone could not be told.
+type untoldError struct{ err error }
+
+func (e *untoldError) Error() string {
+	return ErrClientGone.Error() + ", and could not be told: " + nursery.Text(e.err)
+}
+
+func (e *untoldError) Unwrap() []error { return []error{ErrClientGone, e.err} }

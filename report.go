@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
+	"sync"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -73,17 +75,38 @@ const longestChain = 1 << 18
 
 // reportRest reports the leaves of err that chosen does not answer, and those
 // that it answers only by saying that something is wrong here; but not what
-// one of told, which have been reported, tells of.
-func (x *Exchange) reportRest(chosen errorhandlers.Answer, err error, told []error, below ...nursery.Report) {
-	for leaf := range chosen.Rest(err) {
+// one of told, which have been reported, tells of. The log also has the rules
+// that were for a leaf and did not answer it, by the search that found chosen.
+func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.Answer, err error, told []error, below ...nursery.Report) {
+	skipped := sync.OnceValue(func() []errorhandlers.Skipped { return search.Explain(err, x.rules()).Skipped })
+	report := func(leaf error) {
 		if !reported(leaf) && !tell(told, leaf) {
-			x.Report(leaf, below...)
+			x.App().observeWith(x.scope(), x.reportOf(leaf, below), func() []slog.Attr { return skippedFor(leaf, skipped()) })
 		}
 	}
-	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
-	if ours && chosen.Leaf != nil && !reported(chosen.Leaf) && !tell(told, chosen.Leaf) {
-		x.Report(chosen.Leaf, below...)
+	for leaf := range chosen.Rest(err) {
+		report(leaf)
 	}
+	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
+	if ours && chosen.Leaf != nil {
+		report(chosen.Leaf)
+	}
+}
+
+// skippedFor returns as an attribute those of skipped that were for leaf. That
+// a websocket runs no handlers of HTTP is no news.
+func skippedFor(leaf error, skipped []errorhandlers.Skipped) []slog.Attr {
+	var texts []string
+	for _, s := range skipped {
+		_, plain := s.Rule.Answer().(errorhandlers.Handler)
+		if !plain && tell([]error{&errorhandlers.RuleError{Err: s.Err}}, leaf) {
+			texts = append(texts, s.String())
+		}
+	}
+	if texts == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("skipped", strings.Join(texts, "; "))}
 }
 
 // ruleErrors returns the several errors that a search returned as one.
@@ -153,6 +176,11 @@ func (a *App) observeOthers(ctx context.Context, r nursery.Report) {
 
 // observe takes the reports of all the application's nurseries.
 func (a *App) observe(ctx context.Context, r nursery.Report) {
+	a.observeWith(ctx, r, func() []slog.Attr { return nil })
+}
+
+// observeWith is observe with what else is there to log.
+func (a *App) observeWith(ctx context.Context, r nursery.Report, more func() []slog.Attr) {
 	if a.options.Observe != nil && a.tell(ctx, r) {
 		return
 	}
@@ -160,6 +188,7 @@ func (a *App) observe(ctx context.Context, r nursery.Report) {
 	if x := ExchangeOf(ctx); x != nil {
 		attrs = append(attrs, slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path))
 	}
+	attrs = append(attrs, more()...)
 	a.log().LogAttrs(ctx, slog.LevelError, "creche: "+r.Kind(), attrs...)
 }
 

@@ -133,6 +133,24 @@ func TestTheFailureOfACriticalTaskNamesIt(t *testing.T) {
 	}
 }
 
+// B4, N9: each thing is said once.
+func TestThePanicOfAServiceIsToldInALine(t *testing.T) {
+	panics := func(context.Context) error { panic("the wheel") }
+	for doing, svc := range map[string]creche.Service{"start": {Start: panics}, "run": {Run: panics}, "stop": {Stop: panics}} {
+		in(t, doing, func(t *testing.T) {
+			s := prepared(creche.Options{})
+			s.Service("engine", svc)
+			s.start(t, s.listener, http.NotFoundHandler())
+			s.leave()
+			err := s.end()
+			line, stack, _ := strings.Cut(err.Error(), "\n\n")
+			if want := "creche: service engine: " + doing + ": panic: the wheel"; line != want || !strings.Contains(stack, "report_tasks_test.go") {
+				t.Errorf("got %q, want %q and the stack", err, want)
+			}
+		})
+	}
+}
+
 // B4, N3
 func TestTheFailureOfACriticalTaskOfAServiceIsReportedWithItsName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ type Router interface {
 	// at what err wraps.
 	ProblemOf(err error) *errorhandlers.Problem
 	// Accept reports whether a rule's answer is a handler in the router's own
-	// shape, made by the adapter with [errorhandlers.NewRule].
+	// shape, made by the adapter with [errorhandlers.NewRule]. See [App.Expect].
 	Accept(answer any) bool
 	// Answer answers a request that failed: it is offered every answer and
 	// leaves those it returns false for to the exchange, which knows

@@ -134,10 +134,13 @@ type server struct {
 	http      httpServer
 	base      context.Context // without end, with all values
 	listeners []*listener
-	opened    []*service // in the order of starting
+	listens   atomic.Bool // and has said so
+	opened    []*service  // in the order of starting
 	signals   chan os.Signal
 	heard     int               // signals
 	stopping  chan struct{}     // closed when the stop is to begin
+	began     time.Time         // of the stop; it and why are set before stopping is closed
+	why       string            // the stop begins
 	broken    chan error        // what ended a listener
 	ended     chan struct{}     // closed when no listener is served (any more)
 	releases  []<-chan struct{} // closed when a listener was closed, or is served no more
@@ -175,10 +178,10 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 		failed = s.start(ctx)
 	}
 	if failed != nil {
-		return s.unwind(failed)
+		return s.logStopped(s.unwind(failed))
 	}
 	<-s.stopping
-	return s.stop()
+	return s.logStopped(s.stop())
 }
 
 func (s *server) listenOn(listeners []net.Listener) {
@@ -257,23 +260,33 @@ func (s *server) baseContext(requests context.Context, theirs func(net.Listener)
 
 // watch sees to it that the stop begins, and is hurried up.
 func (s *server) watch(ctx, own context.Context) error {
-	var sig os.Signal
+	s.why = s.reason(ctx)
+	s.began = time.Now()
+	close(s.stopping) // first: see accept
+	s.app.life.ready.Store(false)
+	s.logStopping()
+	return s.heed(own)
+}
+
+// reason waits for the reason to stop, and returns it in a line.
+func (s *server) reason(ctx context.Context) string {
 	select {
 	case <-s.app.life.stop:
-	case sig = <-s.signals:
+		if cause := s.app.life.end(nil); cause != nil {
+			return firstLine(cause)
+		}
+		return "Stop"
+	case sig := <-s.signals:
 		s.heard++
+		return "signal: " + sig.String()
 	case <-ctx.Done():
+		return firstLine(context.Cause(ctx))
 	case err := <-s.broken:
 		if err != http.ErrServerClosed { // by the owner of Options.Server
 			s.app.Stop(err)
 		}
+		return firstLine(err)
 	}
-	close(s.stopping) // first: see accept
-	s.app.life.ready.Store(false)
-	if sig != nil {
-		s.app.log().Info("creche: stopping", "signal", sig.String())
-	}
-	return s.heed(own)
 }
 
 // start starts the services and then accepts, unless the stop comes before.
@@ -307,7 +320,8 @@ func (s *server) tellAddresses() error {
 	told := s.app.options.Listening
 	return nursery.Run(s.base, func(context.Context, *nursery.Nursery) error {
 		for _, ln := range s.listeners {
-			s.app.log().Info("creche: listening", "addr", ln.Addr().String())
+			s.listens.Store(true)
+			logListening(s.base, s.app.log(), ln.Addr())
 			if told != nil {
 				told(ln.Addr())
 			}

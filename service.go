@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -52,8 +53,8 @@ func Daemon(task func(ctx context.Context) error) Service {
 // srv.TLSConfig is set, for what has an address of its own beside the
 // application's: metrics, probes, a redirect to HTTPS. It stops as
 // [http.Server.Shutdown] does, and closes what is left when its time is up. What
-// srv leaves open gets the safe values of [Options.Server]. Each bound address is
-// logged; srv.BaseContext is told it, too. A nil srv panics.
+// srv leaves open gets the safe values of [Options.Server]. The bound address is
+// logged, with the service's name; srv.BaseContext is told it, too. A nil srv panics.
 func Server(srv *http.Server) Service {
 	if srv == nil {
 		panic("creche: Server: nil server")
@@ -65,7 +66,7 @@ func Server(srv *http.Server) Service {
 			log := logOf(ctx)
 			s.secure(log)
 			if ln, err = s.listen(ctx, ""); err == nil {
-				log.InfoContext(ctx, "creche: listening", "addr", ln.Addr().String())
+				logListening(ctx, log, ln.Addr())
 			}
 			return err
 		},
@@ -92,9 +93,13 @@ type ServiceError struct {
 	Err     error
 }
 
-// Error names the service.
+// Error names the service. Of a panic it has the stack.
 func (e *ServiceError) Error() string {
-	return fmt.Sprintf("creche: service %s: %s: %v", e.Service, e.Doing, e.Err)
+	where, text := e.Service+": "+e.Doing, nursery.Text(e.Err)
+	if panicked, ok := strings.CutPrefix(text, "nursery: panic in task "+where+": "); ok {
+		text = "panic: " + panicked // it names the same task
+	}
+	return "creche: service " + where + ": " + text
 }
 
 // Unwrap returns Err.
@@ -115,10 +120,11 @@ var ErrServiceEnded = errors.New("ended though nobody asked it to")
 // service has, and a Service without functions are faults: see [App.Check].
 // Once the application serves, or has, it panics.
 func (a *App) Service(name string, s Service) {
+	place := placeOf(0)
 	a.life.mu.Lock()
 	served := a.life.served
 	if !served {
-		a.services = append(a.services, &service{Service: s, name: name, app: a})
+		a.services = append(a.services, &service{Service: s, name: name, place: place, app: a})
 	}
 	a.life.mu.Unlock()
 	if served {
@@ -131,17 +137,17 @@ func (a *App) checkServices() error {
 	a.life.mu.Lock()
 	defer a.life.mu.Unlock()
 	var faults []error
-	known := make(map[string]bool)
+	known := make(map[string]*service)
 	for i, v := range a.services {
-		switch {
+		switch before := known[v.name]; {
 		case v.name == "":
-			faults = append(faults, fmt.Errorf("creche: service %d has no name", i+1))
-		case known[v.name]:
-			faults = append(faults, fmt.Errorf("creche: two services with the name %q", v.name))
+			faults = append(faults, fmt.Errorf("creche: service %d (%s) has no name", i+1, v.place))
+		case before != nil:
+			faults = append(faults, fmt.Errorf("creche: two services with the name %q (%s and %s)", v.name, before.place, v.place))
 		}
-		known[v.name] = true
+		known[v.name] = v
 		if v.Start == nil && v.Run == nil && v.Stop == nil {
-			faults = append(faults, fmt.Errorf("creche: service %q has neither Start nor Run nor Stop", v.name))
+			faults = append(faults, fmt.Errorf("creche: service %q (%s) has neither Start nor Run nor Stop", v.name, v.place))
 		}
 	}
 	return errors.Join(faults...)
@@ -151,6 +157,7 @@ func (a *App) checkServices() error {
 type service struct {
 	Service
 	name    string
+	place   string // where it was added
 	app     *App
 	nursery nursery.Nursery
 	ctx     context.Context // the nursery's
@@ -164,7 +171,7 @@ type service struct {
 
 // open readies the nursery of v, in which ctx's values are seen.
 func (v *service) open(ctx context.Context) {
-	v.ctx = v.nursery.Open(ctx, v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
+	v.ctx = v.nursery.Open(context.WithValue(ctx, serviceKey, v.name), v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
 }
 
 func (v *service) options(critical func(nursery.Failure)) []nursery.Option {

@@ -3,8 +3,10 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,12 +239,17 @@ func TestServicesThatDoNotStopWell(t *testing.T) {
 // B4
 func TestServicesThatAreNone(t *testing.T) {
 	app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet})
+	_, file, line, _ := runtime.Caller(0)
 	app.Service("", creche.Daemon(clings))
 	app.Service("twin", creche.Daemon(clings))
 	app.Service("twin", creche.Daemon(clings))
 	app.Service("idle", creche.Service{})
 	err := app.ListenAndServe(t.Context(), "127.0.0.1:0", nil)
-	wantTexts(t, err, "service 1 has no name", `two services with the name "twin"`, `service "idle" has neither Start nor Run nor Stop`)
+	wantTexts(t, err,
+		fmt.Sprintf("service 1 (%s:%d) has no name", file, line+1),
+		fmt.Sprintf(`two services with the name "twin" (%s:%d and %s:%d)`, file, line+2, file, line+3),
+		fmt.Sprintf(`service "idle" (%s:%d) has neither Start nor Run nor Stop`, file, line+4),
+	)
 	defer func() {
 		if got, want := recover(), "creche: Service: late comes too late: the App serves already"; got != want {
 			t.Errorf("got panic %v, want %v", got, want)

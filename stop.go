@@ -76,6 +76,7 @@ func (s *server) stopRequests(due *deadlines) {
 	s.closeIdle(due)
 
 	s.quiet(s.hurry, due.requests)
+	s.logCancelling()
 	a.requests.Cancel(ErrShutdown)
 	s.hurryUp(due)
 	s.quiet(context.Background(), due.cancelled)

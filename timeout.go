@@ -25,7 +25,7 @@ import (
 // limit until then. Of several, one in the other, the first to be over counts.
 // The cost is that of an [Exchange] and of [context.WithTimeout].
 func (a *App) Timeout(d time.Duration) func(http.Handler) http.Handler {
-	exchange := a.Within(d)
+	exchange := a.within(d, 1)
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Timeout: nil handler")
@@ -36,10 +36,16 @@ func (a *App) Timeout(d time.Duration) func(http.Handler) http.Handler {
 
 // Within returns an [App.Exchange] that ends d after its begin, for timeouts in
 // a router's own shape: see [App.Timeout]. It is part of the kit for authors of
-// adapters.
+// adapters. The place that a fault names is where the function was called that
+// calls Within.
 func (a *App) Within(d time.Duration) func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
+	return a.within(d, 2)
+}
+
+// within is Within. For skip see placeOf.
+func (a *App) within(d time.Duration, skip int) func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
 	if d <= 0 {
-		a.fault(fmt.Errorf("creche: Timeout of %v: want more than 0", d))
+		a.fault(fmt.Errorf("creche: Timeout of %v (%s): want more than 0", d, placeOf(skip)))
 		return a.Exchange
 	}
 	return func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {

@@ -180,7 +180,7 @@ func ExampleSearch_Explain() {
 	}
 	// Output:
 	// 409 by own status via Translate[*errorhandlers_test.NoStock]
-	// disk on fire: no rule is for it, and it carries no status
+	// disk on fire: no rule answers it, and it carries no status
 }
 
 // What the answer does not deal with is still to be reported.

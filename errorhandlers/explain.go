@@ -3,15 +3,18 @@ package errorhandlers
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // Explanation says what answers an error and why, as a value for tests and
 // logs. It says what [Search.Each] tries first; handlers were not run, so one
 // that would decline or fail counts as the answer.
 //
-// Its String has a line for the answer and one for each leaf that was passed
-// over; as a [slog.LogValuer] it is a group.
+// Its String has a line for the answer and one for each leaf and each rule that
+// was passed over; as a [slog.LogValuer] it is a group.
 type Explanation struct {
 	Answer
 	// Carried is the status that Err itself carries, or 0. With a Rule the
@@ -20,6 +23,9 @@ type Explanation struct {
 	// Passed are the leaves that do not make the answer, in the order in which
 	// they are tried.
 	Passed []Passed
+	// Skipped are the rules that are for one of the errors and do not answer it
+	// all the same, as far as the search came, 64 at most.
+	Skipped []Skipped
 	// Faults are the panics of predicates and translations, as
 	// [Search.Each] returns them.
 	Faults error
@@ -36,15 +42,67 @@ type Passed struct {
 	Would Answer
 }
 
+// Skipped is a rule that is for an error and does not answer it.
+type Skipped struct {
+	// Rule is the rule. It must not be changed.
+	Rule *Rule
+	// Err is the link that it is for.
+	Err error
+	// Reason says why, in words that may change.
+	Reason string
+}
+
 // Why a leaf does not make the answer.
 const (
 	reasonCovered    = "the same answer deals with it"
 	reasonGroupOnly  = "the predicate holds for its group, but not for it"
 	reasonLater      = "another leaf comes before it"
 	reasonKept       = "a server error that nobody answers comes before it"
-	reasonUnanswered = "no rule is for it, and it carries no status"
+	reasonUnanswered = "no rule answers it, and it carries no status"
+	reasonNil        = "it is a nil pointer, which only a last resort is for"
 	reasonTranslated = "nobody answers what it is translated to"
 )
+
+// Why a rule that is for an error does not answer it.
+const (
+	reasonNothing  = "it returned nil"
+	reasonTypedNil = "it returned a nil "
+	reasonPanicked = "it panicked"
+	reasonUnheeded = "nobody answers what it returned, "
+	reasonAgain    = "what is translated already is not translated again"
+	reasonShape    = "its handler is in the shape of another router, "
+	reasonNoHTTP   = "handlers of HTTP are not run here"
+)
+
+// maxSkipped is how many rules that were skipped are told. There may be one for
+// each leaf, and each is compared with those before.
+const maxSkipped = 64
+
+// skips notes for an Explanation that the rule does not answer err, of which it
+// may learn several times.
+func (q *query) skips(rule *Rule, err error, reason string) {
+	if q.skipped == nil || len(*q.skipped) == maxSkipped {
+		return
+	}
+	text := brief(err)
+	known := func(s Skipped) bool { return s.Rule == rule && s.Reason == reason && brief(s.Err) == text }
+	if !slices.ContainsFunc(*q.skipped, known) {
+		*q.skipped = append(*q.skipped, Skipped{rule, err, reason})
+	}
+}
+
+// refuses notes that the search's caller can do nothing with the rule.
+func (q *query) refuses(rule *Rule, err error) {
+	switch {
+	case q.skipped == nil:
+	case rule.translates:
+		q.skips(rule, err, reasonAgain)
+	case rule.isHandler:
+		q.skips(rule, err, reasonNoHTTP)
+	default:
+		q.skips(rule, err, reasonShape+fmt.Sprintf("%T", rule.answer))
+	}
+}
 
 // Explain says what answers err, and why. It calls predicates and translations
 // but no handlers. For an err of nil it is the zero Explanation. It is not
@@ -54,7 +112,12 @@ func (s Search) Explain(err error, rules *Frame) Explanation {
 	if err == nil {
 		return e
 	}
-	e.Answer, e.Faults = s.First(err, rules)
+	first := walk{query: query{search: s, skipped: &e.Skipped}, rules: rules}
+	first.all(err, func(a Answer) error {
+		e.Answer = a
+		return nil
+	})
+	e.Faults = first.allFaults()
 	e.Carried = s.carried(e.Err)
 	w := walk{query: query{search: s}, rules: rules}
 	t := grow(tree{}, err, -1, s.Order == BySpawn)
@@ -89,6 +152,9 @@ func (s Search) carried(err error) int {
 // passed tells what would answer a leaf, and why it does not.
 func (w *walk) passed(t tree, r ranking, i int) Passed {
 	p := Passed{Leaf: t.head(i), Reason: reasonUnanswered}
+	if isNilPointer(p.Leaf) {
+		p.Reason = reasonNil
+	}
 	if !t.segments[i].done && w.leaf(t, i, len(t.segments), &origin{}, func(a Answer) error {
 		p.Would = a
 		return nil
@@ -121,6 +187,9 @@ func (e Explanation) String() string {
 			b.WriteString(" (" + p.Would.describe() + ")")
 		}
 	}
+	for _, s := range e.Skipped {
+		b.WriteString("\n\tpassed over: " + s.String())
+	}
 	return b.String()
 }
 
@@ -136,14 +205,19 @@ func (a Answer) describe() string {
 	return name
 }
 
+// String names the rule, what it is for, and why it does not answer that.
+func (s Skipped) String() string {
+	return s.Rule.String() + " for " + brief(s.Err) + ": " + s.Reason
+}
+
 // brief is the type and the first line of the text of err.
 func brief(err error) string {
-	text, _, _ := strings.Cut(textOf(err), "\n")
+	text, _, _ := strings.Cut(nursery.Text(err), "\n")
 	return fmt.Sprintf("%T %q", err, text)
 }
 
 // LogValue returns a group with rule, how, error and, where there are any,
-// level, status, via, passed and faults.
+// level, status, via, passed, skipped and faults.
 func (e Explanation) LogValue() slog.Value {
 	if e.Err == nil {
 		return slog.GroupValue()
@@ -165,8 +239,15 @@ func (e Explanation) LogValue() slog.Value {
 		}
 		attrs = append(attrs, slog.Any("passed", passed))
 	}
+	if len(e.Skipped) > 0 {
+		skipped := make([]string, len(e.Skipped))
+		for i, s := range e.Skipped {
+			skipped[i] = s.String()
+		}
+		attrs = append(attrs, slog.Any("skipped", skipped))
+	}
 	if e.Faults != nil {
-		attrs = append(attrs, slog.String("faults", textOf(e.Faults)))
+		attrs = append(attrs, slog.String("faults", nursery.Text(e.Faults)))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // explained is an explanation in short: what answers, by what, at which level
@@ -25,11 +26,14 @@ func explained(e errorhandlers.Explanation) string {
 		parts[0] += " via " + e.Via().Name()
 	}
 	for _, p := range e.Passed {
-		text := p.Leaf.Error() + ": " + p.Reason
+		text := nursery.Text(p.Leaf) + ": " + p.Reason
 		if p.Would.Err != nil {
 			text += " (" + p.Would.How() + ")"
 		}
 		parts = append(parts, text)
+	}
+	for _, s := range e.Skipped {
+		parts = append(parts, s.Rule.Name()+": "+s.Reason)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -41,7 +45,7 @@ func TestExplain(t *testing.T) { // E1, E2, E3
 		group   = "the predicate holds for its group, but not for it"
 		later   = "another leaf comes before it"
 		kept    = "a server error that nobody answers comes before it"
-		nobody  = "no rule is for it, and it carries no status"
+		nobody  = "no rule answers it, and it carries no status"
 		no      = "nobody answers what it is translated to"
 	)
 	outer := []rule{
@@ -71,7 +75,8 @@ func TestExplain(t *testing.T) { // E1, E2, E3
 		{"a last resort", 0, errUnhandled, []rule{errorhandlers.OnAny(say(""))}, outer, "OnAny by last resort at 0; unhandled: " + nobody},
 		{"a translation", 0, &upstream{errOther}, []rule{to[*upstream](&soldOut{})}, outer,
 			"On[*errorhandlers_test.soldOut] by type at 1 via Translate[*errorhandlers_test.upstream]"},
-		{"a translation to what nobody answers", 0, &upstream{errOther}, []rule{to[*upstream](errUnhandled)}, nil, "500 by nothing; upstream: other: " + no},
+		{"a translation to what nobody answers", 0, &upstream{errOther}, []rule{to[*upstream](errUnhandled)}, nil,
+			"500 by nothing; upstream: other: " + no + `; Translate[*errorhandlers_test.upstream]: nobody answers what it returned, *errors.errorString "unhandled"`},
 		{"a group's rule", 0, join(errOther, status(404)), []rule{errorhandlers.OnGroup(say(""))}, outer,
 			"OnGroup by group at 0; other: " + covered + "; 404 Not Found: " + covered},
 		{"the first leaf that can be answered", 0, join(errUnhandled, status(403), &soldOut{}), nil, outer[:1],
@@ -98,12 +103,73 @@ func TestExplain(t *testing.T) { // E1, E2, E3
 	}
 }
 
+// Rules that are for an error, and do not answer it, are named.
+//
+// E1, E2
+func TestExplainNamesTheRulesThatGaveNothing(t *testing.T) {
+	type theirs func(any, error) error // a handler of some other router
+	other := func(key errorhandlers.Key) rule {
+		return errorhandlers.NewRule(key, theirs(func(any, error) error { return nil }), 0)
+	}
+	const (
+		nobody = "no rule answers it, and it carries no status"
+		shape  = "its handler is in the shape of another router, errorhandlers_test.theirs"
+		again  = "what is translated already is not translated again"
+	)
+	sold := &soldOut{"tea"}
+	toNil := errorhandlers.Translate(func(*soldOut) error { return nil })
+	for _, tc := range []struct {
+		name  string
+		order errorhandlers.Order
+		err   error
+		rules []rule
+		want  string
+	}{
+		{"a translation to nil", 0, sold, []rule{toNil},
+			"500 by nothing; sold out: tea: " + nobody + "; Translate[*errorhandlers_test.soldOut]: it returned nil"},
+		{"a translation to nil, by severity", errorhandlers.BySeverity, errors.Join(sold, status(503)), []rule{toNil},
+			"503 by own status; sold out: tea: " + nobody + "; Translate[*errorhandlers_test.soldOut]: it returned nil"},
+		{"a translation to nil of what answers for itself", 0, &upstream{sold}, []rule{to[*upstream](nil), sayOn[*soldOut]("")},
+			"On[*errorhandlers_test.soldOut] by type at 0; Translate[*errorhandlers_test.upstream]: it returned nil"},
+		{"a translation to a typed nil", 0, sold, []rule{to[*soldOut]((*errorhandlers.Problem)(nil))},
+			"500 by nothing; sold out: tea: " + nobody + "; Translate[*errorhandlers_test.soldOut]: it returned a nil *errorhandlers.Problem"},
+		{"a translation that panics", 0, sold, []rule{errorhandlers.Translate(func(*soldOut) error { panic("ouch") })},
+			"500 by nothing; sold out: tea: " + nobody + "; Translate[*errorhandlers_test.soldOut]: it panicked"},
+		{"a translation to itself", 0, sold, []rule{to[*soldOut](sold)},
+			"500 by nothing; sold out: tea: nobody answers what it is translated to; Translate[*errorhandlers_test.soldOut]: " + again +
+				`; Translate[*errorhandlers_test.soldOut]: nobody answers what it returned, *errorhandlers_test.soldOut "sold out: tea"`},
+		{"a chain of translations", 0, sold, []rule{to[*soldOut](&upstream{errOther}), to[*upstream](status(404))},
+			"500 by nothing; sold out: tea: nobody answers what it is translated to; Translate[*errorhandlers_test.upstream]: " + again +
+				`; Translate[*errorhandlers_test.soldOut]: nobody answers what it returned, *errorhandlers_test.upstream "upstream: other"`},
+		{"several that are translated together", 0, &upstream{errors.Join(errOther, errSentinel)}, []rule{to[*upstream](errUnhandled)},
+			"500 by nothing; other: nobody answers what it is translated to; sentinel: nobody answers what it is translated to; " +
+				`Translate[*errorhandlers_test.upstream]: nobody answers what it returned, *errors.errorString "unhandled"`},
+		{"a type in another shape", 0, sold, []rule{other(errorhandlers.TypeKey[*soldOut]())},
+			"500 by nothing; sold out: tea: " + nobody + "; On[*errorhandlers_test.soldOut]: " + shape},
+		{"all there are in another shape", 0, errors.Join(sold, errSentinel, status(404)), []rule{
+			other(errorhandlers.IsKey(errSentinel)), other(errorhandlers.StatusKey(404)), other(errorhandlers.ClassKey(4)),
+			other(errorhandlers.MatchKey(func(err error) bool { return err == errSentinel })), other(errorhandlers.GroupKey()),
+		}, "404 by own status; sold out: tea: " + nobody + "; sentinel: " + nobody + "; OnGroup: " + shape + "; OnIs(sentinel): " + shape +
+			"; OnMatch: " + shape + "; OnStatus(404): " + shape + "; OnStatusClass(4): " + shape},
+		{"a last resort in another shape", 0, sold, []rule{other(errorhandlers.AnyKey())}, "500 by nothing; sold out: tea: " + nobody + "; OnAny: " + shape},
+		{"a predicate in another shape that panics", 0, sold, []rule{other(errorhandlers.MatchKey(func(error) bool { panic("ouch") }))},
+			"500 by nothing; sold out: tea: " + nobody},
+		{"a nil pointer", 0, (*upstream)(nil), []rule{sayOn[*upstream]("")}, "500 by nothing; a nil *errorhandlers_test.upstream was returned as an error: it is a nil pointer, which only a last resort is for"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := explained(errorhandlers.Search{Order: tc.order}.Explain(tc.err, frames(t, tc.rules))); got != tc.want {
+				t.Errorf("\n got %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestExplanationAsText(t *testing.T) {
 	f := frames(t, []rule{to[*upstream](&soldOut{"7"})}, []rule{sayOn[*soldOut]("")})
 	e := errorhandlers.Search{}.Explain(errors.Join(errUnhandled, &upstream{errOther}, status(404)), f)
 	lines := strings.Split(e.String(), "\n")
 	want := []string{
-		`On[*errorhandlers_test.soldOut] (`, "\tpassed over: *errors.errorString \"unhandled\": no rule is for it, and it carries no status",
+		`On[*errorhandlers_test.soldOut] (`, "\tpassed over: *errors.errorString \"unhandled\": no rule answers it, and it carries no status",
 		"\tpassed over: *errorhandlers.Problem \"404 Not Found\": another leaf comes before it (the default answer 404)",
 	}
 	if len(lines) != 3 || !strings.HasPrefix(lines[0], want[0]) || lines[1] != want[1] || lines[2] != want[2] {
@@ -111,6 +177,12 @@ func TestExplanationAsText(t *testing.T) {
 	}
 	if tail := `, by type at level 1: *errorhandlers_test.soldOut "sold out: 7"`; !strings.HasSuffix(lines[0], tail) || !strings.Contains(lines[0], ") via Translate[") {
 		t.Errorf("got %q, want via a translation, and %q", lines[0], tail)
+	}
+	e = errorhandlers.Search{}.Explain(&upstream{errOther}, frames(t, []rule{to[*upstream](nil)}))
+	lines = strings.Split(e.String(), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "\tpassed over: Translate[*errorhandlers_test.upstream] (") ||
+		!strings.HasSuffix(last, `_test.go:18) for *errorhandlers_test.upstream "upstream: other": it returned nil`) {
+		t.Errorf("got %q, want the translation, its place, and that it returned nil", last)
 	}
 	if got := (errorhandlers.Explanation{}).String(); got != "there is nothing to answer" {
 		t.Errorf("got %q for no error", got)
@@ -141,6 +213,10 @@ func TestExplanationInLogs(t *testing.T) {
 	if !strings.Contains(got, `why.rule="the default answer" why.how="own status" why.error="*errorhandlers.Problem \"404 Not Found\"" why.status=404`) {
 		t.Errorf("got %s for a default answer", got)
 	}
+	got = log(errorhandlers.Search{}.Explain(errUnhandled, frames(t, []rule{errorhandlers.TranslateIs(errUnhandled, func(error) error { return nil })})))
+	if !strings.Contains(got, `why.skipped="[TranslateIs(unhandled) (`) || !strings.Contains(got, "it returned nil") {
+		t.Errorf("got %s, want the translation that returned nil", got)
+	}
 	if got := log(errorhandlers.Explanation{}); strings.Contains(got, "why") {
 		t.Errorf("got %s for no error, want nothing", got)
 	}
@@ -150,12 +226,26 @@ func TestExplanationInLogs(t *testing.T) {
 func TestExplainForCallersThatRunNoHandlers(t *testing.T) {
 	f := frames(t, []rule{sayOn[*upstream](""), to[*soldOut](status(409))})
 	s := errorhandlers.Search{Accept: func(any) bool { return false }}
-	if got := explained(s.Explain(&upstream{&soldOut{}}, f)); got != "409 by own status via Translate[*errorhandlers_test.soldOut]" {
+	if got := explained(s.Explain(&upstream{&soldOut{}}, f)); got != "409 by own status via Translate[*errorhandlers_test.soldOut]; On[*errorhandlers_test.upstream]: handlers of HTTP are not run here" {
 		t.Errorf("got %s", got)
 	}
 	s.Status = errorhandlers.ForeignStatus
 	if e := s.Explain(foreign{410}, f); e.Status != 410 || e.Carried != 410 {
 		t.Errorf("got %d and %d, want 410 twice", e.Status, e.Carried)
+	}
+}
+
+// Of many failures the explanation is no longer than somebody would read.
+//
+// E8
+func TestExplainManyRulesThatGaveNothing(t *testing.T) {
+	leaves := make([]error, 20_000)
+	for i := range leaves {
+		leaves[i] = &soldOut{fmt.Sprint(i)}
+	}
+	e := errorhandlers.Search{}.Explain(errors.Join(leaves...), frames(t, []rule{to[*soldOut](nil)}))
+	if len(e.Passed) != len(leaves) || len(e.Skipped) != 64 {
+		t.Errorf("got %d leaves and %d rules, want %d and 64", len(e.Passed), len(e.Skipped), len(leaves))
 	}
 }
 

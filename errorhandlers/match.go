@@ -47,6 +47,7 @@ type query struct {
 	skip       int   // matches to pass over, which have declined
 	match      match // what find found
 	faults     []error
+	skipped    *[]Skipped // for an Explanation, or nil
 }
 
 // find looks for the first match: from the innermost frame outwards, in a
@@ -164,7 +165,7 @@ func (q *query) scan(set *Set, link error, typ reflect.Type) bool {
 			}
 			continue
 		}
-		if q.accepts(rule) && q.holds(rule, link) && q.take(rule, link, byPredicate) {
+		if (q.accepts(rule) || q.skipped != nil) && q.holds(rule, link) && q.take(rule, link, byPredicate) {
 			return true
 		}
 	}
@@ -175,8 +176,10 @@ func (q *query) scan(set *Set, link error, typ reflect.Type) bool {
 func (q *query) holds(rule *Rule, link error) (holds bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			q.faults = append(q.faults, panicked(rule, link, v))
 			holds = false
+			if q.accepts(rule) { // or it is asked for an Explanation alone
+				q.faults = append(q.faults, panicked(rule, link, v))
+			}
 		}
 	}()
 	return rule.key.predicate(link)
@@ -184,7 +187,11 @@ func (q *query) holds(rule *Rule, link error) (holds bool) {
 
 // take notes that the rule matched, unless it is not to be considered.
 func (q *query) take(rule *Rule, err error, how precision) bool {
-	if !q.accepts(rule) || q.passOver() {
+	if !q.accepts(rule) {
+		q.refuses(rule, err)
+		return false
+	}
+	if q.passOver() {
 		return false
 	}
 	q.match = match{rule: rule, err: err, precision: how}
@@ -216,10 +223,17 @@ func (q *query) translate(m *match) (result error) {
 	defer func() {
 		if v := recover(); v != nil {
 			q.faults = append(q.faults, panicked(m.rule, m.err, v))
+			q.skips(m.rule, m.err, reasonPanicked)
 			result = nil
 		}
 	}()
-	if result = m.rule.translate(m.err); result != nil && isNilPointer(result) {
+	switch result = m.rule.translate(m.err); {
+	case result == nil:
+		q.skips(m.rule, m.err, reasonNothing)
+	case isNilPointer(result):
+		if q.skipped != nil {
+			q.skips(m.rule, m.err, reasonTypedNil+reflect.TypeOf(result).String())
+		}
 		return nil
 	}
 	return result

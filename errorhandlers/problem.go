@@ -3,6 +3,8 @@ package errorhandlers
 import (
 	"net/http"
 	"strconv"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // Problem is an error that says how it is answered: problem details after RFC
@@ -48,7 +50,7 @@ func (p *Problem) Error() string {
 		text += ": " + p.Detail
 	}
 	if p.Err != nil {
-		text += ": " + p.Err.Error()
+		text += ": " + nursery.Text(p.Err)
 	}
 	return text
 }

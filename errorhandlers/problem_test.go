@@ -229,6 +229,13 @@ func TestProblemIsAnError(t *testing.T) {
 	}
 }
 
+func TestProblemWhoseErrIsATypedNil(t *testing.T) {
+	p := &errorhandlers.Problem{Status: 409, Err: (*upstream)(nil)}
+	if got, want := p.Error(), "409 Conflict: a nil *errorhandlers_test.upstream was returned as an error"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // No default answer carries an error's text, on whatever way it came.
 func TestNoDefaultAnswerCarriesAnErrorsText(t *testing.T) { // E7
 	secret := errors.New("password=hunter2")

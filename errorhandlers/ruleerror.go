@@ -3,6 +3,8 @@ package errorhandlers
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // RuleError reports a rule that failed: its handler returned an error, or its
@@ -15,7 +17,7 @@ type RuleError struct {
 
 // Error tells the rule, the cause and the error that the rule was handed.
 func (e *RuleError) Error() string {
-	return "errorhandlers: " + e.Rule.String() + " failed: " + textOf(e.Cause) + "\nwhile it answered: " + textOf(e.Err)
+	return "errorhandlers: " + e.Rule.String() + " failed: " + nursery.Text(e.Cause) + "\nwhile it answered: " + nursery.Text(e.Err)
 }
 
 // Unwrap returns the cause and what the rule was handed, so that both are
@@ -31,14 +33,4 @@ func panicked(rule *Rule, err error, v any) error {
 		cause = fmt.Errorf("panic: %w\n\n%s", reason, stack)
 	}
 	return &RuleError{Rule: rule, Err: err, Cause: cause}
-}
-
-// textOf is err.Error() for errors that may be typed nils.
-func textOf(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("%T, whose Error panics", err)
-		}
-	}()
-	return err.Error()
 }

@@ -53,9 +53,19 @@ func (s Search) Each(err error, rules *Frame, try func(Answer) error) error {
 		return nil
 	}
 	w := walk{query: query{search: s}, rules: rules}
+	w.all(err, try)
+	return w.allFaults()
+}
+
+// all is [Search.Each] but for what it returns.
+func (w *walk) all(err error, try func(Answer) error) {
 	if !w.group(err, try) && !w.leaves(err, &origin{}, try) {
 		w.lastResorts(err, try)
 	}
+}
+
+// allFaults returns what went wrong on the way.
+func (w *walk) allFaults() error {
 	if len(w.faults) < 2 {
 		for _, fault := range w.faults {
 			return fault
@@ -127,13 +137,17 @@ func declines(result error) bool {
 func (w *walk) group(err error, try func(Answer) error) bool {
 	asked := false
 	for frame, level := w.rules, 0; frame != nil; frame, level = frame.Outer, level+1 {
-		if frame.Set == nil || frame.Set.group == nil || !w.accepts(frame.Set.group) {
+		if frame.Set == nil || frame.Set.group == nil || !w.accepts(frame.Set.group) && w.skipped == nil {
 			continue
 		}
 		if !asked && !isGroup(err) {
 			return false
 		}
 		asked = true
+		if !w.accepts(frame.Set.group) {
+			w.refuses(frame.Set.group, err)
+			continue
+		}
 		a := Answer{Rule: frame.Set.group, Err: err, scope: everything, found: found{byGroup, int32(level)}}
 		if v := w.attempt(a, try); v != declined {
 			return v == answered
@@ -274,11 +288,14 @@ func (w *walk) answer(m *match, from *origin, try func(Answer) error) verdict {
 	if result == nil {
 		return declined
 	}
-	again := walk{query: query{search: w.search, translated: true}, rules: w.rules}
+	again := walk{query: query{search: w.search, translated: true, skipped: w.skipped}, rules: w.rules}
 	ok := again.leaves(result, &origin{leaf: from.leaf, scope: from.scope, via: m.rule}, try)
 	w.faults = append(w.faults, again.faults...)
 	if ok {
 		return answered
+	}
+	if w.skipped != nil {
+		w.skips(m.rule, m.err, reasonUnheeded+brief(result))
 	}
 	return failed
 }
@@ -291,7 +308,11 @@ func (w *walk) lastResorts(err error, try func(Answer) error) {
 		}
 		for place := range 3 {
 			rule := frame.Set.lastResort(place)
-			if rule == nil || !w.accepts(rule) {
+			if rule == nil {
+				continue
+			}
+			if !w.accepts(rule) {
+				w.refuses(rule, err)
 				continue
 			}
 			a := Answer{Rule: rule, Err: err, scope: everything, found: found{byLastResort, int32(level)}}

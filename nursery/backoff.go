@@ -98,7 +98,7 @@ func (g *GaveUp) Error() string {
 	if g.Last == nil {
 		s += "the last ended without an error"
 	} else {
-		s += text(g.Last)
+		s += Text(g.Last)
 	}
 	if g.cut != nil {
 		s += " (and then: " + headline(g.cut) + ")"

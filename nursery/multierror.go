@@ -135,25 +135,6 @@ func (f Failure) who() string {
 	return ""
 }
 
-// headline is the text of a leaf without the stack of a panic.
-func headline(leaf error) string {
-	if p, ok := leaf.(*PanicError); ok && p != nil {
-		return p.headline()
-	}
-	return text(leaf)
-}
-
-// text is what err says, even if its Error method panics, as that of a typed
-// nil may: fmt catches what Error does not.
-func text(err error) (s string) {
-	defer func() {
-		if recover() != nil {
-			s = fmt.Sprint(err)
-		}
-	}()
-	return err.Error()
-}
-
 // Format implements [fmt.Formatter]: %+v prints the tree, everything else
 // what Error does.
 func (m *MultiError) Format(f fmt.State, verb rune) {
@@ -236,6 +217,6 @@ func (t *tree) failure(f Failure, indent string, depth int) {
 		t.print(m, indent+"\t", depth+1)
 		return
 	}
-	lines := strings.TrimRight(who+text(f.Err), "\n") // of a panic, with its stack
+	lines := strings.TrimRight(who+Text(f.Err), "\n") // of a panic, with its stack
 	fmt.Fprintf(t.w, "%s%s\n", indent, strings.ReplaceAll(lines, "\n", "\n"+indent))
 }

@@ -60,9 +60,9 @@ func TestMultiErrorPrintsALineForEachLeaf(t *testing.T) {
 		{"a single one", failures(errA), "nursery: 1 failure\n\t#1: a failed"},
 		{"the zero value", new(nursery.MultiError), "nursery: 0 failures"},
 		{"a failure without error", failures(nil, errA), "nursery: 1 failure\n\t#2: a failed"},
-		{"a typed nil", failures(typedNil, errA), "nursery: 2 failures\n\t#1: <nil>\n\t#2: a failed"},
-		{"a nil of its own kind", failures(nilMulti, errA), "nursery: 2 failures\n\t#1: <nil>\n\t#2: a failed"},
-		{"an error that panics when asked", failures(badError{}), "nursery: 1 failure\n\t#1: %!v(PANIC=Error method: bad)"},
+		{"a typed nil", failures(typedNil, errA), "nursery: 2 failures\n\t#1: a nil *nursery_test.codeError was returned as an error\n\t#2: a failed"},
+		{"a nil of its own kind", failures(nilMulti, errA), "nursery: 2 failures\n\t#1: a nil *nursery.MultiError was returned as an error\n\t#2: a failed"},
+		{"an error that panics when asked", failures(badError{}), "nursery: 1 failure\n\t#1: nursery_test.badError, whose Error panics: bad"},
 		{"one that holds itself", loop, "nursery: 1 failure\n\t#1: a failed"},
 	}
 	for _, tt := range tests {

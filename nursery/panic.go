@@ -2,7 +2,6 @@ package nursery
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
 )
@@ -134,7 +133,7 @@ func (p *PanicError) keeping(alone, others error) error {
 func (p *PanicError) Error() string {
 	s := p.headline() + "\n\n" + p.Stack()
 	if p.Others != nil {
-		s += "\nbeside it: " + text(p.Others)
+		s += "\nbeside it: " + Text(p.Others)
 	}
 	return s
 }
@@ -144,7 +143,7 @@ func (p *PanicError) headline() string {
 	if p.Task != "" {
 		in = " in task " + p.Task
 	}
-	return fmt.Sprintf("nursery: panic%s: %v", in, p.Value)
+	return "nursery: panic" + in + ": " + valueText(p.Value)
 }
 
 // Unwrap returns the panic's value if it is an error, and the Others.
@@ -165,7 +164,7 @@ func (p *PanicError) Stack() string { return p.stack.below("runtime.gopanic") }
 
 // LogValue implements [slog.LogValuer]: value, task and stack.
 func (p *PanicError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("panic", fmt.Sprint(p.Value))}
+	attrs := []slog.Attr{slog.String("panic", valueText(p.Value))}
 	if p.Task != "" {
 		attrs = append(attrs, slog.String("task", p.Task))
 	}

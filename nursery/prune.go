@@ -170,13 +170,13 @@ type pruned struct {
 func (p *pruned) Error() string {
 	texts := make([]string, len(p.kept))
 	for i, err := range p.kept {
-		texts[i] = text(err)
+		texts[i] = Text(err)
 	}
 	kept := strings.Join(texts, "\n")
 	if p.was == nil {
 		return kept
 	}
-	return strings.Replace(text(p.link), text(p.was), kept, 1)
+	return strings.Replace(Text(p.link), Text(p.was), kept, 1)
 }
 
 func (p *pruned) Unwrap() []error { return p.kept }

@@ -10,7 +10,7 @@ import (
 // Report tells an observer of an error that nobody will be handed, or that
 // must not wait until somebody is: see [Observe].
 type Report struct {
-	Nursery string // the nursery's name, if it has one
+	Nursery string // the nursery's name, or that of the nearest around it that has one
 	Failure
 }
 
@@ -113,7 +113,7 @@ func (n *Nursery) reportFailures() {
 // report hands f to the nearest observer, or logs it.
 func (n *Nursery) report(f Failure) {
 	ctx := (*scope)(n)
-	r := Report{Nursery: n.cfg.name, Failure: f}
+	r := Report{Nursery: n.title(), Failure: f}
 	observe := n.observer()
 	if observe == nil || !n.guard("Observe", func() { observe(ctx, r) }) {
 		logged(func() { slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...) })
@@ -146,6 +146,17 @@ func (n *Nursery) guard(option string, f func()) (ok bool) {
 	}()
 	f()
 	return true
+}
+
+// title returns the name of n or, as many have none, of the nearest above that
+// has one: what All runs in a request is reported as the request's.
+func (n *Nursery) title() string {
+	for ; n != nil; n = From(n.parent) {
+		if n.cfg.name != "" {
+			return n.cfg.name
+		}
+	}
+	return ""
 }
 
 func (n *Nursery) observer() func(context.Context, Report) {

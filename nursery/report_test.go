@@ -117,6 +117,19 @@ func TestReportsGoToTheNearestObserver(t *testing.T) {
 	}
 }
 
+// N9: a nursery without a name is no place; the nearest around it is.
+func TestReportsNameTheNearestNurseryWithAName(t *testing.T) {
+	for _, want := range []string{"request", ""} {
+		var seen reports
+		err := nursery.Run(t.Context(), func(ctx context.Context, _ *nursery.Nursery) error {
+			return nursery.All(context.WithValue(ctx, errA, errA), panicking("boom"), succeeds)
+		}, nursery.Title(want), nursery.OnPanic(nursery.ReturnPanics), seen.observe())
+		if got := seen.list(); err == nil || len(got) != 1 || got[0].Nursery != want {
+			t.Errorf("got reports %v and %v, want one of nursery %q", got, err, want)
+		}
+	}
+}
+
 // N3: a failure that comes while the nursery closes is returned or reported.
 func TestFailLosesNothingWhileTheNurseryCloses(t *testing.T) {
 	for range 500 {

@@ -125,7 +125,7 @@ type told struct {
 	n   *Nursery
 }
 
-func (t *told) Error() string { return text(t.err) }
+func (t *told) Error() string { return Text(t.err) }
 func (t *told) Unwrap() error { return t.err }
 
 // hasTold reports whether err is what the handle of a task of n told, and so

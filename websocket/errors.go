@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // CloseError says how a connection ends: with which code, and why.
@@ -31,7 +33,7 @@ func (e *CloseError) Error() string {
 		s += fmt.Sprintf(": %q", e.Reason)
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + nursery.Text(e.Err)
 	}
 	return s
 }

@@ -56,6 +56,37 @@ func TestReportsOfAConnectionNameTheTask(t *testing.T) {
 	})
 }
 
+// A nil pointer that a connection's function or a task of it returns as an error
+// is called that.
+//
+// W3
+func TestTheLogSaysThatANilPointerWasReturned(t *testing.T) {
+	returnsNil := func(context.Context) error { return (*errorhandlers.Problem)(nil) }
+	for name, f := range map[string]connFunc{
+		"the function": func(ctx context.Context, _ *websocket.Conn) error { return returnsNil(ctx) },
+		"a task": func(ctx context.Context, c *websocket.Conn) error {
+			c.Go(returnsNil)
+			<-ctx.Done()
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				app := creche.New(creche.Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
+				srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+					return websocket.Serve(w, r, nil, f)
+				})))
+				dial(t, srv).wantEnd(websocket.InternalError)
+				srv.Close()
+				if got, want := out.String(), `error="a nil *errorhandlers.Problem was returned as an error"`; !strings.Contains(got, want) {
+					t.Errorf("got log %q, want %s in it", got, want)
+				}
+			})
+		})
+	}
+}
+
 // What HTTP would answer with a 503 is not reported, but the peer is told no
 // reason: the log has it, once.
 //

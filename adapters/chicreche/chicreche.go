@@ -16,6 +16,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,7 +30,12 @@ import (
 // header kept. Like every chi middleware it comes before the routes. The
 // middleware must be the router's, not around it: chi recycles the context
 // that holds the URL parameters when its ServeHTTP returns, and by then the
-// request's tasks have to be joined. A nil r or app panics.
+// request's tasks have to be joined.
+//
+// Use for the second time with the same router and app panics: each request would
+// go through two exchanges. So it does with a Group inside a Group that has it.
+// Routers that are mounted, and Groups of a router, may have their own, each
+// with an exchange, as may an app inside another. A nil r or app panics.
 func Use(r chi.Router, app *creche.App) {
 	if r == nil {
 		panic("chicreche: Use: nil router")
@@ -37,12 +43,47 @@ func Use(r chi.Router, app *creche.App) {
 	if app == nil {
 		panic("chicreche: Use: nil app")
 	}
-	r.Use(app.Through(router{}))
+	for _, m := range r.Middlewares() {
+		if appOf(m) == app {
+			panic("chicreche: Use: called for this router before")
+		}
+	}
+	r.Use((&exchanges{app, app.Through(router{})}).around)
 	// Errors without rules sees to it that there is an exchange: a router
 	// without routes runs no middleware.
 	inExchange := app.Errors()
 	r.NotFound(inExchange(creche.Handler(notFound)).ServeHTTP)
 	r.MethodNotAllowed(inExchange(creche.Handler(methodNotAllowed)).ServeHTTP)
+}
+
+// exchanges are the middleware of an app.
+type exchanges struct {
+	app     *creche.App
+	through func(http.Handler) http.Handler
+}
+
+func (e *exchanges) around(next http.Handler) http.Handler {
+	if q, is := next.(*question); is {
+		q.app = e.app
+		return next
+	}
+	return e.through(next)
+}
+
+// question is a handler that asks exchanges whose they are.
+type question struct {
+	http.Handler
+	app *creche.App
+}
+
+// appOf returns the app whose exchanges the middleware m is, or nil.
+func appOf(m func(http.Handler) http.Handler) *creche.App {
+	if reflect.ValueOf(m).Pointer() != reflect.ValueOf((*exchanges)(nil).around).Pointer() {
+		return nil
+	}
+	var q question
+	m(&q)
+	return q.app
 }
 
 type router struct{ creche.PlainRouter }

@@ -340,19 +340,67 @@ func TestRepanicReachesChisRecoverer(t *testing.T) {
 	})
 }
 
+// R7: what is one exchange in the other on purpose works; what can only be a
+// mistake panics.
 func TestUseMisuse(t *testing.T) {
 	app, _ := newApp()
-	for want, call := range map[string]func(){
-		"chicreche: Use: nil router": func() { chicreche.Use(nil, app) },
-		"chicreche: Use: nil app":    func() { chicreche.Use(chi.NewRouter(), nil) },
+	used := chi.NewRouter()
+	used.Use(middleware.RequestID)
+	chicreche.Use(used, app)
+	group := func(first, second *creche.App) func() { // each with its own
+		return func() {
+			chi.NewRouter().Group(func(r chi.Router) {
+				chicreche.Use(r, first)
+				r.Group(func(r chi.Router) { chicreche.Use(r, second) })
+			})
+		}
+	}
+	for _, tt := range []struct {
+		name, want string
+		call       func()
+	}{
+		{"no router", "chicreche: Use: nil router", func() { chicreche.Use(nil, app) }},
+		{"no app", "chicreche: Use: nil app", func() { chicreche.Use(chi.NewRouter(), nil) }},
+		{"the same router", "chicreche: Use: called for this router before", func() { chicreche.Use(used, app) }},
+		{"a Group in a Group", "chicreche: Use: called for this router before", group(app, app)},
 	} {
-		func() {
+		t.Run(tt.name, func(t *testing.T) {
 			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("got panic %v, want %q", got, want)
+				if got := recover(); got != tt.want {
+					t.Errorf("got panic %v, want %q", got, tt.want)
 				}
 			}()
-			call()
-		}()
+			tt.call()
+		})
 	}
+}
+
+// R7
+func TestUseOfSeveralRoutersAndApps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner, seen := newApp(page(http.StatusNotFound, "inner"))
+		outer, also := newApp(page(http.StatusNotFound, "outer"))
+		r := chi.NewRouter()
+		chicreche.Use(r, outer)
+		r.Group(func(r chi.Router) {
+			chicreche.Use(r, outer) // a second exchange, of the same app
+			r.Group(func(r chi.Router) {
+				chicreche.Use(r, inner)
+				r.Get("/both", creche.Handler(func(http.ResponseWriter, *http.Request) error {
+					return &errorhandlers.Problem{Status: http.StatusNotFound}
+				}))
+			})
+		})
+		srv := nurserytest.NewServer(t, r)
+		res, err := srv.Client().Get(srv.URL + "/both")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusNotFound || string(body) != "inner" {
+			t.Errorf("got %d %q, want the answer of the inner app", res.StatusCode, body)
+		}
+		seen.wantNone(t)
+		also.wantNone(t)
+	})
 }

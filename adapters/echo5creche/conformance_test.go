@@ -1,7 +1,6 @@
 package echo5creche_test
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -75,9 +74,8 @@ func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
 func handle(route adaptertest.Route) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		return route.Handle(c.Response(), c.Request(), adaptertest.Params{
-			Get:    c.Param,
-			Detach: func() context.Context { return echo5creche.Detach(c) },
-			Kept:   echo5creche.Param,
+			Get:  c.Param,
+			Kept: echo5creche.Param,
 		})
 	}
 }

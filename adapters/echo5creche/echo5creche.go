@@ -60,6 +60,7 @@ func Use(e *echo.Echo, app *creche.App) {
 	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echo5creche: Use: called for this Echo before")
 	}
+	app.Expect((*request)(nil))
 	a := &adapter{exchange: app.Exchange}
 	if isOwn(e.HTTPErrorHandler) {
 		a.own = e.HTTPErrorHandler
@@ -78,6 +79,7 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echo5creche: Errors: nil app")
 	}
+	app.Expect((*request)(nil))
 	set, exchange := app.Compile(rules...), app.Exchange
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
@@ -100,6 +102,7 @@ func Timeout(app *creche.App, d time.Duration) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echo5creche: Timeout: nil app")
 	}
+	app.Expect((*request)(nil))
 	exchange := app.Within(d)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error { return serve(exchange, c, next) }
@@ -348,13 +351,18 @@ func (w *response) Write(p []byte) (int, error) { return w.outer.Write(p) }
 func (w *response) Unwrap() http.ResponseWriter { return w.outer }
 
 // WriteHeader writes informational responses around echo's Response, which
-// would take the first for the final one.
+// would take the first for the final one. After a Flush, of which the handler's
+// Response takes no note, it writes the same status again, about which echo's would
+// complain.
 func (w *response) WriteHeader(status int) {
-	if r, _ := echo.UnwrapResponse(w.outer); r != nil && status < 200 && status != http.StatusSwitchingProtocols {
+	switch r, _ := echo.UnwrapResponse(w.outer); {
+	case r == nil:
+		w.outer.WriteHeader(status)
+	case status < 200 && status != http.StatusSwitchingProtocols:
 		r.ResponseWriter.WriteHeader(status)
-		return
+	case !r.Committed || r.Status != status:
+		w.outer.WriteHeader(status)
 	}
-	w.outer.WriteHeader(status)
 }
 
 // Hijack marks the response as committed, which echo does not.
@@ -416,13 +424,11 @@ func rule(key errorhandlers.Key, h Handler) errorhandlers.Rule {
 //	creche.Go(echo5creche.Detach(c, "user"), "send mail", sendMail)
 //
 // The values themselves are not copied: what they point to must not be tied to
-// the request. One that is an [*echo.Context] panics. Like c, Detach is for the
-// handler's goroutine.
+// the request. One that is an [*echo.Context] panics. The path parameters alone need no
+// Detach: [creche.Go] copies them, too, if it is handed the context of c's request.
+// Like c, Detach is for the handler's goroutine.
 func Detach(c *echo.Context, keys ...string) context.Context {
-	ctx := c.Request().Context()
-	for _, param := range slices.Backward(c.PathValues()) { // the first of a name is its value
-		ctx = context.WithValue(ctx, paramKey(param.Name), param.Value)
-	}
+	ctx := withParams(c.Request().Context(), c)
 	for _, key := range keys {
 		value := c.Get(key)
 		if _, is := value.(*echo.Context); is {
@@ -437,11 +443,46 @@ func Detach(c *echo.Context, keys ...string) context.Context {
 // keys or there is no Detach above ctx.
 func Value(ctx context.Context, key string) any { return ctx.Value(valueKey(key)) }
 
-// Param returns the path parameter that c.Param did when [Detach] was called,
-// or "" if there is none or no Detach above ctx.
+// Param returns in a background task the path parameter that c.Param did when
+// [creche.Go] or [Detach] was called, or "" if there is none. In the request itself
+// there is c.Param.
 func Param(ctx context.Context, name string) string {
 	value, _ := ctx.Value(paramKey(name)).(string)
 	return value
+}
+
+// Detach keeps the path parameters for a background task, as chi's are: echo
+// fills those of the request with those of another. They are kept already where
+// the task is handed the context of [Detach].
+func (q *request) Detach(ctx context.Context) context.Context {
+	for _, param := range q.c.PathValues() {
+		if ctx.Value(paramKey(param.Name)) != any(param.Value) {
+			return withParams(ctx, q.c)
+		}
+	}
+	return ctx
+}
+
+// params is a context with a copy of path parameters.
+type params struct {
+	context.Context
+	values echo.PathValues
+}
+
+func withParams(ctx context.Context, c *echo.Context) context.Context {
+	if len(c.PathValues()) == 0 {
+		return ctx
+	}
+	return &params{ctx, slices.Clone(c.PathValues())}
+}
+
+func (p *params) Value(key any) any {
+	if name, is := key.(paramKey); is {
+		if value, has := p.values.Get(string(name)); has {
+			return value
+		}
+	}
+	return p.Context.Value(key)
 }
 
 type paramKey string

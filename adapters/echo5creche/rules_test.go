@@ -164,3 +164,26 @@ func TestExplain(t *testing.T) {
 	}
 	panics(t, "echo5creche: Explain: nil app", func() { echo5creche.Explain(nil, errPlain) })
 }
+
+// Rules in echo's shape are for an application with an Echo: without one they
+// are a fault, and Explain names them.
+//
+// E1
+func TestRulesInEchosShapeWithoutAnEcho(t *testing.T) {
+	for _, with := range []bool{false, true} {
+		app, _ := newApp(onSoldOut(http.StatusConflict))
+		app.Middleware(http.NotFoundHandler())
+		if with {
+			echo5creche.Use(echo.New(), app)
+		}
+		if err := app.Check(); (err == nil) != with || !with && !strings.Contains(err.Error(), "is in the shape of another router: none of this application's runs a echo5creche.Handler") {
+			t.Errorf("with an Echo %v: got %v", with, err)
+		}
+		if got := app.Explain(&soldOut{"tea"}); len(got.Skipped) != 1 || got.Skipped[0].Reason != "its handler is in the shape of another router, echo5creche.Handler" {
+			t.Errorf("got %v, want the rule skipped where there is no echo", got)
+		}
+		if got := echo5creche.Explain(app, &soldOut{"tea"}); got.Skipped != nil || got.Rule == nil {
+			t.Errorf("got %v, want the rule", got)
+		}
+	}
+}

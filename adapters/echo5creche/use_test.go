@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"testing"
 
 	"github.com/creche-go/creche"
@@ -241,4 +242,14 @@ func TestAGroupWithAnErrorHandlerOfItsOwn(t *testing.T) {
 	checkAnswer(t, do(e, "GET", "/passes/fails", ""), http.StatusConflict, "no tea")
 	checkAnswer(t, do(e, "GET", "/fails", ""), http.StatusConflict, "no tea")
 	told.check(t)
+}
+
+// E1, R13: a fault names the line of the application's, not of the adapter's.
+func TestATimeoutThatMakesNoSenseHasAPlace(t *testing.T) {
+	app, _ := newApp()
+	_, file, line, _ := runtime.Caller(0)
+	echo5creche.Timeout(app, 0)
+	if want := fmt.Sprintf("creche: Timeout of 0s (%s:%d): want more than 0", file, line+1); app.Check() == nil || app.Check().Error() != want {
+		t.Errorf("got %v, want %s", app.Check(), want)
+	}
 }

@@ -1,7 +1,6 @@
 package echocreche_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -73,9 +72,8 @@ func mount(g *echo.Group, app *creche.App, of adaptertest.Group) {
 func handle(route adaptertest.Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		return route.Handle(c.Response(), c.Request(), adaptertest.Params{
-			Get:    c.Param,
-			Detach: func() context.Context { return echocreche.Detach(c) },
-			Kept:   echocreche.Param,
+			Get:  c.Param,
+			Kept: echocreche.Param,
 		})
 	}
 }

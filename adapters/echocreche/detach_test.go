@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -48,6 +49,53 @@ func TestDetach(t *testing.T) {
 			if got[id] != want {
 				t.Errorf("task %s: got %q, want %q", id, got[id], want)
 			}
+		}
+		told.check(t)
+	})
+}
+
+// Of the path parameters [creche.Go] makes a copy by itself, as on every router.
+//
+// B1
+func TestABackgroundTaskKeepsThePathParametersWithoutDetach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, told := newApp()
+		release := make(chan struct{})
+		var got []string
+		e := echo.New()
+		echocreche.Use(e, app)
+		start := func(f func(c echo.Context) context.Context) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				return creche.Go(f(c), "job", func(ctx context.Context) error {
+					<-release
+					got = append(got, echocreche.Param(ctx, "id")+" "+echocreche.Param(ctx, "name"))
+					return nil
+				})
+			}
+		}
+		plain := start(func(c echo.Context) context.Context { return c.Request().Context() })
+		detached := start(func(c echo.Context) context.Context { return echocreche.Detach(c) })
+		inner := echo.New()
+		echocreche.Use(inner, app)
+		inner.GET("/inner/:id", plain)
+		e.GET("/:id/:name", plain)
+		e.GET("/detached/:id/:name", detached)
+		e.GET("/none", plain)
+		e.GET("/outer/:id", func(c echo.Context) error {
+			r := c.Request().WithContext(echocreche.Detach(c))
+			r.URL.Path = "/inner/7"
+			inner.ServeHTTP(c.Response(), r)
+			return nil
+		})
+		for _, path := range []string{"/1/ann", "/2/ben", "/detached/3/cid", "/none", "/outer/4"} { // each in the Context of the one before
+			if w := do(e, "GET", path, ""); w.Code != http.StatusOK {
+				t.Fatalf("%s: got %d, want 200", path, w.Code)
+			}
+			release <- struct{}{}
+			synctest.Wait()
+		}
+		if want := []string{"1 ann", "2 ben", "3 cid", " ", "7 "}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
 		told.check(t)
 	})

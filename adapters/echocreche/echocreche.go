@@ -28,6 +28,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/creche-go/creche"
@@ -57,6 +58,7 @@ func Use(e *echo.Echo, app *creche.App) {
 	if sameFunc(e.HTTPErrorHandler, (*adapter)(nil).handleError) {
 		panic("echocreche: Use: called for this Echo before")
 	}
+	app.Expect((*request)(nil))
 	a := &adapter{exchange: app.Exchange}
 	if isOwn(e.HTTPErrorHandler, e) {
 		a.own = e.HTTPErrorHandler
@@ -75,6 +77,7 @@ func Errors(app *creche.App, rules ...errorhandlers.Rule) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echocreche: Errors: nil app")
 	}
+	app.Expect((*request)(nil))
 	set, exchange := app.Compile(rules...), app.Exchange
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -97,6 +100,7 @@ func Timeout(app *creche.App, d time.Duration) echo.MiddlewareFunc {
 	if app == nil {
 		panic("echocreche: Timeout: nil app")
 	}
+	app.Expect((*request)(nil))
 	exchange := app.Within(d)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return serve(exchange, c, next) }
@@ -313,13 +317,16 @@ func sameFunc(f, g echo.HTTPErrorHandler) bool {
 type response struct{ *echo.Response }
 
 // WriteHeader writes informational responses around echo's Response, which
-// would take the first for the final one.
+// would take the first for the final one. After a Flush, of which the handler's
+// Response takes no note, it writes the same status again, about which echo's would
+// complain.
 func (w response) WriteHeader(status int) {
-	if status < 200 && status != http.StatusSwitchingProtocols {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
 		w.Writer.WriteHeader(status)
-		return
+	case !w.Committed || w.Status != status:
+		w.Response.WriteHeader(status)
 	}
-	w.Response.WriteHeader(status)
 }
 
 // Hijack marks the response as committed, which echo does not.
@@ -379,13 +386,11 @@ func rule(key errorhandlers.Key, h Handler) errorhandlers.Rule {
 //	creche.Go(echocreche.Detach(c, "user"), "send mail", sendMail)
 //
 // The values themselves are not copied: what they point to must not be tied to
-// the request. One that is an echo.Context panics. Like c, Detach is for the
-// handler's goroutine.
+// the request. One that is an echo.Context panics. The path parameters alone need no
+// Detach: [creche.Go] copies them, too, if it is handed the context of c's request.
+// Like c, Detach is for the handler's goroutine.
 func Detach(c echo.Context, keys ...string) context.Context {
-	ctx := c.Request().Context()
-	for _, name := range c.ParamNames() {
-		ctx = context.WithValue(ctx, paramKey(name), c.Param(name))
-	}
+	ctx := withParams(c.Request().Context(), c)
 	for _, key := range keys {
 		value := c.Get(key)
 		if _, is := value.(echo.Context); is {
@@ -400,11 +405,46 @@ func Detach(c echo.Context, keys ...string) context.Context {
 // keys or there is no Detach above ctx.
 func Value(ctx context.Context, key string) any { return ctx.Value(valueKey(key)) }
 
-// Param returns the path parameter that c.Param did when [Detach] was called,
-// or "" if there is none or no Detach above ctx.
+// Param returns in a background task the path parameter that c.Param did when
+// [creche.Go] or [Detach] was called, or "" if there is none. In the request itself
+// there is c.Param.
 func Param(ctx context.Context, name string) string {
 	value, _ := ctx.Value(paramKey(name)).(string)
 	return value
+}
+
+// Detach keeps the path parameters for a background task, as chi's are: echo
+// fills those of the request with those of another. They are kept already where
+// the task is handed the context of [Detach].
+func (q *request) Detach(ctx context.Context) context.Context {
+	for i, name := range q.c.ParamNames() {
+		if ctx.Value(paramKey(name)) != any(q.c.ParamValues()[i]) {
+			return withParams(ctx, q.c)
+		}
+	}
+	return ctx
+}
+
+// params is a context with a copy of path parameters.
+type params struct {
+	context.Context
+	names, values []string
+}
+
+func withParams(ctx context.Context, c echo.Context) context.Context {
+	if len(c.ParamNames()) == 0 {
+		return ctx
+	}
+	return &params{ctx, slices.Clone(c.ParamNames()), slices.Clone(c.ParamValues())}
+}
+
+func (p *params) Value(key any) any {
+	if name, is := key.(paramKey); is {
+		if i := slices.Index(p.names, string(name)); i >= 0 {
+			return p.values[i]
+		}
+	}
+	return p.Context.Value(key)
 }
 
 type paramKey string

@@ -249,3 +249,34 @@ func TestAConnectionThatWasTakenOverIsNotAnsweredAgain(t *testing.T) {
 		told.check(t, errPlain)
 	})
 }
+
+// R4: a Flush before anything is written is how a stream of events begins. Echo's
+// Response takes no note of it, and has its status written again.
+func TestAFlushBeforeAnythingIsWritten(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int // after the flush
+		said   int // by echo
+	}{
+		{"the same status", http.StatusOK, 0},
+		{"another, which comes too late", http.StatusTeapot, 1},
+	} {
+		var log bytes.Buffer
+		app, told := newApp()
+		e := echo.New()
+		e.Logger.SetOutput(&log)
+		e.Logger.SetLevel(1) // all
+		echocreche.Use(e, app)
+		e.GET("/", func(c echo.Context) error {
+			if err := http.NewResponseController(c.Response()).Flush(); err != nil {
+				return err
+			}
+			return c.String(tt.status, "data: 1\n\n")
+		})
+		checkAnswer(t, do(e, http.MethodGet, "/", ""), http.StatusOK, "data: 1\n\n")
+		if got := strings.Count(log.String(), "response already committed"); got != tt.said {
+			t.Errorf("%s: got log %s, want %d lines", tt.name, &log, tt.said)
+		}
+		told.check(t)
+	}
+}

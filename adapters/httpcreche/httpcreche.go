@@ -21,7 +21,9 @@ import (
 //
 // A mux inside mux is seen through unless something between the two hands it
 // a copy of the request, as [http.StripPrefix] does: then its own 404 and 405
-// stay net/http's, unless it is wrapped as well. A nil mux or app panics.
+// stay net/http's, unless it is wrapped as well. Wrap leaves mux as it is, so that
+// Wrap for the second time returns another handler like the first. A nil mux or
+// app panics.
 func Wrap(mux *http.ServeMux, app *creche.App) http.Handler {
 	if mux == nil {
 		panic("httpcreche: Wrap: nil mux")

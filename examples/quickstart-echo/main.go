@@ -93,8 +93,8 @@ func order(c echo.Context) error {
 }
 
 // startJob answers at once. The job goes on in the application's background
-// nursery, which is joined before the program ends. A job that has to know more
-// of the request is handed echocreche.Detach(c), never c.
+// nursery, which is joined before the program ends. Of the request a job has a
+// copy of the path parameters, with echocreche.Param, but never c.
 func startJob(c echo.Context) error {
 	if err := creche.Go(c.Request().Context(), "reindex", shop.Reindex); err != nil {
 		return err // too many of them, or the program is stopping: 503

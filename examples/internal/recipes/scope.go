@@ -52,7 +52,7 @@ func Order(audit, mail func(ctx context.Context) error) func(w http.ResponseWrit
 func OrderOnEcho(audit, mail func(ctx context.Context) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		nursery.From(c.Request().Context()).Go(audit)
-		if err := creche.Go(echocreche.Detach(c), "mail", mail); err != nil { // c itself is another request's soon
+		if err := creche.Go(echocreche.Detach(c, "user"), "mail", mail); err != nil { // c itself is another request's soon
 			return err
 		}
 		return c.String(http.StatusCreated, "ordered\n")

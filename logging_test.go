@@ -1,0 +1,138 @@
+package creche_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
+)
+
+// lines returns what was logged, without times and without what is special to
+// this run.
+func (j *journal) lines() (lines []string) {
+	special := regexp.MustCompile(`^time=\S+ level=|127\.0\.0\.1:\d+`)
+	for line := range strings.Lines(j.String()) {
+		lines = append(lines, special.ReplaceAllStringFunc(strings.TrimSpace(line), func(s string) string {
+			if strings.HasPrefix(s, "time") {
+				return ""
+			}
+			return "127.0.0.1:port"
+		}))
+	}
+	return lines
+}
+
+// B5, B7: what an operator reads of a stop.
+func TestTheLogOfAStop(t *testing.T) {
+	const listening = `INFO msg="creche: listening" addr=192.0.2.1:80`
+	untilCancelled := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	tests := []struct {
+		name string
+		stop func(s *served)
+		h    http.HandlerFunc
+		want []string
+	}{
+		{"by the context", func(s *served) { s.leave() }, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="context canceled"`, `INFO msg="creche: stopped" cause="context canceled" took=1s`,
+		}},
+		{"by Stop", func(s *served) { s.Stop(nil) }, slow, []string{
+			listening, `INFO msg="creche: stopping" cause=Stop`, `INFO msg="creche: stopped" cause=Stop took=1s`,
+		}},
+		{"by Stop, with a cause", func(s *served) { s.Stop(errStop) }, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="the reason to stop"`, `ERROR msg="creche: stopped" cause="the reason to stop" took=1s`,
+		}},
+		{"by a panic of a critical task", func(s *served) {
+			_ = s.Go(context.Background(), "vital", func(context.Context) error { panic("boom") }, nursery.Critical())
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="nursery: panic in task vital: boom"`,
+			`ERROR msg="creche: stopped" cause="nursery: panic in task vital: boom" took=1s`,
+		}},
+		{"that has to cancel", func(s *served) { s.leave() }, untilCancelled, []string{
+			listening, `INFO msg="creche: stopping" cause="context canceled"`, `WARN msg="creche: cancelling requests" requests=1 connections=0`,
+			`INFO msg="creche: stopped" cause="context canceled" took=10s`,
+		}},
+		{"that leaves something", func(s *served) {
+			_ = s.Go(context.Background(), "stubborn", func(context.Context) error { time.Sleep(time.Hour); return nil })
+			s.leave()
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="context canceled"`,
+			`ERROR msg="creche: stopped" cause="context canceled" took=20s error="creche: stopped without waiting any longer for background task stubborn (20s old)"`,
+		}},
+	}
+	for _, tt := range tests {
+		in(t, tt.name, func(t *testing.T) {
+			var log journal
+			s := prepared(creche.Options{})
+			s.App = creche.New(creche.Options{
+				IgnoreSignals: true, Logger: log.logger(), Stopping: stages, Observe: func(context.Context, nursery.Report) {},
+			})
+			s.start(t, s.listener, s.Middleware(tt.h))
+			answer := s.ask(t)
+			tt.stop(s)
+			_ = s.end()
+			<-answer
+			if got := slices.DeleteFunc(log.lines(), func(line string) bool { return strings.HasPrefix(line, "DEBUG") }); !slices.Equal(got, tt.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+			time.Sleep(time.Hour) // for what is stubborn
+		})
+	}
+}
+
+// B4, B9: of several addresses each says whose it is.
+func TestTheLogNamesTheServiceThatListens(t *testing.T) {
+	nurserytest.CheckLeaks(t)
+	var log journal
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger()})
+	app.Service("probes", creche.Server(&http.Server{Addr: "127.0.0.1:0", Handler: http.NotFoundHandler()}))
+	app.Service("done", creche.Service{Start: func(context.Context) error { app.Stop(nil); return nil }})
+	wantErr(t, app.ListenAndServe(t.Context(), "127.0.0.1:0", http.NotFoundHandler()), nil)
+	got := log.lines()
+	want := []string{`INFO msg="creche: listening" addr=127.0.0.1:port`, `INFO msg="creche: listening" addr=127.0.0.1:port service=probes`}
+	if len(got) < 2 || !slices.Equal(got[:2], want) {
+		t.Errorf("got\n%s\nwant it to begin with\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A start that fails before there is an address is told by Serve alone.
+//
+// B8
+func TestAStartThatFailsAtOnceLogsNothing(t *testing.T) {
+	var log journal
+	app := creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger(), Hold: -1})
+	if err := app.ListenAndServe(t.Context(), "127.0.0.1:0", nil); err == nil || log.String() != "" {
+		t.Errorf("got %v and log %s, want the error alone", err, log.String())
+	}
+}
+
+// panics is a slog.Handler that does, but for the address.
+type panics struct{ slog.Handler }
+
+func (panics) Enabled(context.Context, slog.Level) bool { return true }
+
+func (panics) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "stop") {
+		panic(r.Message)
+	}
+	return nil
+}
+
+// B5
+func TestALoggerThatPanicsKeepsNothingFromStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := prepared(creche.Options{})
+		s.App = creche.New(creche.Options{IgnoreSignals: true, Logger: slog.New(panics{})})
+		s.start(t, s.listener, http.HandlerFunc(slow))
+		s.leave()
+		wantErr(t, s.end(), nil)
+	})
+}
