@@ -78,7 +78,7 @@ func TestTheProgramEndsWithAnExitCode(t *testing.T) {
 		run.Do("POST", "/jobs", "")
 		run.Signal()
 		run.WaitFor(regexp.MustCompile("stopping"))
-		run.Signal()
+		run.Interrupt()
 		code, said := run.Wait()
 		if code != 0 {
 			t.Errorf("exit code: got %d, want 0", code)
