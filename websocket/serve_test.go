@@ -508,6 +508,27 @@ func TestMisuse(t *testing.T) {
 	})
 }
 
+// A task that comes too late is told so in words of this package.
+func TestGoAfterTheEnd(t *testing.T) {
+	const want = "websocket: Conn.Go after the connection ended: start what belongs to it from its function or its tasks, and what outlives it with creche.Go"
+	for name, opts := range map[string][]nursery.TaskOption{"a task": nil, "a helper": {nursery.Helper()}} {
+		for _, detach := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				raised := make(chan any, 1)
+				o := &websocket.Options{Detach: detach, OnClose: func(c *websocket.Conn, _ *websocket.CloseError) {
+					defer func() { raised <- recover() }()
+					c.Go(func(context.Context) error { t.Error("it ran"); return nil }, opts...)
+				}}
+				s := serve(t, o, returns(nil))
+				dial(t, s.Server).wantEnd(1000)
+				if got := <-raised; got != want {
+					t.Errorf("%s, Detach %v: got panic %v, want %q", name, detach, got, want)
+				}
+			})
+		}
+	}
+}
+
 func TestCloseErrorText(t *testing.T) {
 	tests := []struct {
 		err  error
