@@ -35,7 +35,6 @@ func endless() map[string]error {
 
 // W3: whoever fails with it, the peer is told that, and it is reported.
 func TestErrorsThatNeverEnd(t *testing.T) {
-	problem := &errorhandlers.Problem{Status: 409, Err: endless()["a ring"]}
 	tests := []struct {
 		name    string
 		f       func(bad error) connFunc
@@ -45,7 +44,12 @@ func TestErrorsThatNeverEnd(t *testing.T) {
 	}{
 		{"of the function", returns, nil, 1011, 1},
 		{"of a task", taskReturns, nil, 1011, 1},
-		{"in a problem", func(error) connFunc { return returns(problem) }, nil, 1008, 0},
+		{"in a problem", func(bad error) connFunc {
+			return returns(&errorhandlers.Problem{Status: 409, Err: bad})
+		}, nil, 1008, 0},
+		{"in a problem with a close code", func(bad error) connFunc {
+			return taskReturns(&errorhandlers.Problem{Status: 409, CloseCode: 4007, Err: bad})
+		}, nil, 4007, 0},
 		{"after another failure", func(bad error) connFunc {
 			return func(ctx context.Context, c *websocket.Conn) error {
 				c.Go(func(ctx context.Context) error {
@@ -105,6 +109,24 @@ func TestErrorsThatNeverEnd(t *testing.T) {
 				s.finish()
 				if got := s.reports(); len(got) != tt.reports {
 					t.Errorf("got reports %q, want %d", got, tt.reports)
+				}
+			})
+		}
+	}
+}
+
+// W3: an error that wraps nothing but itself, or nothing at all, is no less of one.
+func TestErrorsWithoutLeaves(t *testing.T) {
+	barren := new(knot)
+	barren.kids = []error{barren, &ring{barren}}
+	for name, bad := range map[string]error{"that hold themselves": barren, "that are empty": &nursery.MultiError{}} {
+		for of, f := range map[string]connFunc{"of the function": returns(bad), "of a task": taskReturns(bad)} {
+			inBubbles(t, name+", "+of, func(t *testing.T, o *websocket.Options) {
+				s := serve(t, o, f)
+				dial(t, s.Server).wantEnd(1011)
+				s.finish()
+				if got := s.reports(); len(got) != 1 || got[0] != bad {
+					t.Errorf("got reports %v, want the error", got)
 				}
 			})
 		}
