@@ -154,6 +154,22 @@ func rebuild(err, node error, kept []error) error {
 	return inner
 }
 
+// Link returns what err itself is, which is nearly always err. But from the errors
+// above a branch some leaves of which were taken out, be it by [Filter], by [Split]
+// or as the echoes of a cancellation, something else has its place, which [errors.Is]
+// and [errors.As] take for it: for code that looks at a chain link by link Link
+// returns the error that it stands for, with all that was below. It may be called
+// from any goroutine, and of nil it is nil.
+func Link(err error) error {
+	for {
+		p, ok := err.(*pruned)
+		if !ok {
+			return err
+		}
+		err = p.link
+	}
+}
+
 func compact(errs []error) []error {
 	out := make([]error, 0, len(errs))
 	for _, err := range errs {

@@ -116,6 +116,21 @@ func TestWhatIsLeftOfAWrapperStillAnswersAsIt(t *testing.T) {
 	if _, ok := errors.AsType[statusError](rest); ok {
 		t.Error("errors.As finds what is not there")
 	}
+	if outer := nursery.Link(rest); outer != err {
+		t.Errorf("got link %v, want what it was", outer)
+	}
+	for _, err := range []error{nil, errA, coded{errA}, errors.Join(errA, errB)} {
+		if got := nursery.Link(err); got != err {
+			t.Errorf("got link %v of %v, want itself", got, err)
+		}
+	}
+	three := fmt.Errorf("three: %w", errors.Join(errA, errB, errC))
+	without := func(err, leaf error) error {
+		return nursery.Filter(err, func(l error) bool { return l != leaf })
+	}
+	if once, twice := without(three, errA), without(without(three, errA), errB); nursery.Link(once) != three || nursery.Link(twice) != three {
+		t.Errorf("got links %v and %v, want what they were", nursery.Link(once), nursery.Link(twice))
+	}
 	again := nursery.Filter(errors.Join(errA, rest), func(leaf error) bool { return leaf != errA })
 	if got, want := again.Error(), "outer: coded: link"; got != want || !errors.Is(again, sentinel) || errors.Is(again, errA) {
 		t.Errorf("got %q filtered twice, want %q", got, want)

@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -130,6 +131,22 @@ func TestErrorsWithoutLeaves(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// W3: a problem is one also when some of what it wraps says no more than that the
+// messages have ended.
+func TestAProblemWithAnEndInIt(t *testing.T) {
+	bad := &errorhandlers.Problem{Status: 409, CloseCode: 4007, Err: errors.Join(errPlain, websocket.ErrEnd)}
+	for of, f := range map[string]connFunc{"of the function": returns(bad), "of a task": taskReturns(bad)} {
+		inBubbles(t, of, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, f)
+			dial(t, s.Server).wantEnd(4007)
+			s.finish()
+			if got := s.reports(); len(got) != 0 {
+				t.Errorf("got reports %v, want none", got)
+			}
+		})
 	}
 }
 
