@@ -79,6 +79,8 @@ func TestTheCloseCodeSaysHowTheConnectionEnded(t *testing.T) {
 		}, 1011, "", 1},
 		{"a panic that aborts", func(context.Context, *websocket.Conn) error { panic(http.ErrAbortHandler) }, 1006, "", 0},
 		{"JSON that is none", returns(syntax()), 1007, "invalid JSON", 0},
+		{"JSON that is decoded into what is no pointer", returns(websocket.Text("{}").Decode(struct{}{})), 1011, "", 1},
+		{"JSON that is decoded into nil", returns(websocket.Text("{}").Decode(nil)), 1011, "", 1},
 		{"a translated error", returns(&soldOut{"tea"}), 4009, "tea", 0},
 		{"a translated error of a task", taskReturns(&soldOut{"tea"}), 4009, "tea", 0},
 		{"a problem with a close code", returns(&errorhandlers.Problem{Status: 403, CloseCode: 4003, Detail: "no"}), 4003, "no", 0},
