@@ -143,6 +143,24 @@ func wantNoSecrets(t *testing.T, got reply) {
 	}
 }
 
+// A Problem is one also when some of what it wraps was an echo of the cancellation,
+// which the nursery has taken out.
+//
+// E6
+func TestAProblemWithAnEchoInIt(t *testing.T) {
+	in(t, "", func(t *testing.T) {
+		app, seen := watched(creche.Options{})
+		srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			nursery.From(r.Context()).Cancel(errStop)
+			return &errorhandlers.Problem{Status: http.StatusConflict, Err: errors.Join(errJob, context.Cause(r.Context()))}
+		})))
+		wantReply(t, get(t, srv), http.StatusConflict, "Conflict")
+		if got := seen.reports(); len(got) != 0 {
+			t.Errorf("got reports %v, want none", got)
+		}
+	})
+}
+
 // E7: a cut or failing response says as little in every way to fail.
 func TestNoAnswerTellsWhatFailed(t *testing.T) {
 	ways := map[string]func(w http.ResponseWriter, r *http.Request) error{

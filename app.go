@@ -73,7 +73,8 @@ type Options struct {
 	// services start and it accepts. Nil: it is only logged.
 	Listening func(addr net.Addr)
 	// IgnoreSignals leaves SIGINT and SIGTERM to the program. By default
-	// [App.Serve] stops at the first and gives up at the second.
+	// [App.Serve] stops at the first and gives up at the second, which is one that
+	// comes at least a tenth of a second after the first or is the other of the two.
 	IgnoreSignals bool
 }
 

@@ -72,6 +72,22 @@ func TestARequestWhoseBodyFailsWithoutEnd(t *testing.T) {
 	})
 }
 
+// E5: what wraps nothing but itself, or nothing at all, is answered and reported.
+func TestARequestThatFailsWithoutLeaves(t *testing.T) {
+	barren := new(knot)
+	barren.kids = []error{barren, &ring{barren}}
+	for name, bad := range map[string]error{"holds itself": barren, "is empty": &nursery.MultiError{}} {
+		in(t, name, func(t *testing.T) {
+			app, seen := watched(creche.Options{})
+			srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(http.ResponseWriter, *http.Request) error { return bad })))
+			wantReply(t, get(t, srv), http.StatusInternalServerError, "Internal Server Error")
+			if got := seen.reports(); len(got) != 1 || got[0].Err != bad {
+				t.Errorf("got reports %v, want the error", got)
+			}
+		})
+	}
+}
+
 // R5, E8
 func TestARequestThatEndsForACauseWithoutEnd(t *testing.T) {
 	everyEndless(t, func(t *testing.T, bad error) {

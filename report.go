@@ -28,12 +28,8 @@ func (x *Exchange) reportOf(err error, below []nursery.Report) nursery.Report {
 	for _, f := range x.nursery.Failures() {
 		below = append(below, nursery.Report{Nursery: "request", Failure: f})
 	}
-	for _, r := range below {
-		for leaf := range r.Leaves() {
-			if same(leaf.Err, err) {
-				return leaf
-			}
-		}
+	if r, ok := nursery.ReportOf(err, below...); ok {
+		return r
 	}
 	return nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: err}}
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/creche-go/creche/nursery"
@@ -27,12 +24,16 @@ type life struct {
 
 	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
+	signals  signals
 	conns    connections
 	handlers gauge // calls of the handler: see count
 	hijacked gauge // those of them that took their connection over
 }
 
-func (l *life) init() { l.stop = make(chan struct{}) }
+func (l *life) init() {
+	l.stop = make(chan struct{})
+	l.signals.init()
+}
 
 func (l *life) backgroundEnds() bool {
 	l.mu.Lock()
@@ -99,7 +100,9 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // for the background tasks; cancels those that are left, and joins them; stops
 // the services in reverse. A second signal cancels everything at once (what
 // came before it, be it ctx or Stop, is no signal), and a third ends the process
-// as if nobody listened.
+// as if nobody listened. The same signal again, less than a tenth of a second
+// after the one before, is no further one: who passes signals on often sends
+// them twice.
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
 // error of a critical task, with its name, or of a service, or the error that ended a listener;
@@ -134,10 +137,8 @@ type server struct {
 	http      httpServer
 	base      context.Context // without end, with all values
 	listeners []*listener
-	listens   atomic.Bool // and has said so
-	opened    []*service  // in the order of starting
-	signals   chan os.Signal
-	heard     int               // signals
+	listens   atomic.Bool       // and has said so
+	opened    []*service        // in the order of starting
 	stopping  chan struct{}     // closed when the stop is to begin
 	began     time.Time         // of the stop; it and why are set before stopping is closed
 	why       string            // the stop begins
@@ -157,14 +158,14 @@ type server struct {
 
 // serve listens on addr unless there are listeners.
 func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, h http.Handler) error {
-	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{}), signals: make(chan os.Signal, 2)}
+	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{})}
 	close(s.ended) // until it accepts
 	s.base = context.WithValue(context.WithoutCancel(ctx), appKey, a)
 	s.hurry, s.now = context.WithCancel(s.base)
 	defer s.now()
 	if !a.options.IgnoreSignals {
-		signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
-		defer signal.Stop(s.signals)
+		a.life.signals.listen()
+		defer a.life.signals.stop()
 	}
 	s.tasks.Open(s.base, nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
 	s.open(h)
@@ -270,14 +271,18 @@ func (s *server) watch(ctx, own context.Context) error {
 
 // reason waits for the reason to stop, and returns it in a line.
 func (s *server) reason(ctx context.Context) string {
+	heard := &s.app.life.signals
 	select {
 	case <-s.app.life.stop:
 		if cause := s.app.life.end(nil); cause != nil {
 			return firstLine(cause)
 		}
 		return "Stop"
-	case sig := <-s.signals:
-		s.heard++
+	case sig := <-heard.interrupt:
+		heard.hear(sig)
+		return "signal: " + sig.String()
+	case sig := <-heard.terminate:
+		heard.hear(sig)
 		return "signal: " + sig.String()
 	case <-ctx.Done():
 		return firstLine(context.Cause(ctx))

@@ -62,9 +62,10 @@ func TestASecondSignalHurriesServices(t *testing.T) {
 					t.Fatalf("the child says %q, want %q", lines.Text(), line)
 				}
 			}
-			for _, line := range tt.signals {
+			for i, line := range tt.signals {
 				want(line)
-				if err := child.Process.Signal(syscall.SIGTERM); err != nil {
+				// Different ones need no pause between them.
+				if err := child.Process.Signal([]os.Signal{syscall.SIGTERM, os.Interrupt}[i]); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -38,13 +38,14 @@ func TestSignals(t *testing.T) {
 		name    string
 		mode    string
 		signals []syscall.Signal
+		pause   time.Duration // before the second one
 		answer  string
 		err     string // of Serve
 	}{
 		{name: "one SIGTERM lets the request finish", signals: []syscall.Signal{syscall.SIGTERM}, answer: "done"},
 		{name: "so does one SIGINT", signals: []syscall.Signal{syscall.SIGINT}, answer: "done"},
-		{name: "a second SIGTERM cancels at once", signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, answer: cancelled},
-		{name: "so does a second SIGINT", signals: []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, answer: cancelled},
+		{name: "a second SIGTERM cancels at once", signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, pause: pause, answer: cancelled},
+		{name: "so does a second SIGINT", signals: []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, pause: pause, answer: cancelled},
 		{name: "or one of each", signals: []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, answer: cancelled},
 		{
 			name: "one that also ends the context is still one", mode: "NotifyContext",
@@ -52,7 +53,7 @@ func TestSignals(t *testing.T) {
 		},
 		{
 			name: "and two are two", mode: "NotifyContext",
-			signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, answer: cancelled,
+			signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, pause: pause, answer: cancelled,
 		},
 		{
 			name: "Stop is no signal", mode: "Stop",
@@ -67,11 +68,10 @@ func TestSignals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := startChild(t, tt.mode)
 			for i, sig := range tt.signals {
-				if err := c.cmd.Process.Signal(sig); err != nil {
-					t.Fatal(err)
-				}
+				c.signal(sig)
 				if i == 0 {
 					c.want("draining")
+					time.Sleep(tt.pause)
 				}
 			}
 			if tt.answer == "done" {
@@ -85,6 +85,64 @@ func TestSignals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pause is how long after a signal the same one is another, with some to spare.
+const pause = 250 * time.Millisecond
+
+// Once the second signal was heard the next one is the system's, which ends the
+// process. But the second may come twice, too.
+//
+// B8
+func TestAThirdSignalKills(t *testing.T) {
+	tests := []struct {
+		name  string
+		sig   syscall.Signal
+		pause time.Duration
+		dies  bool
+	}{
+		{name: "the same again later", sig: syscall.SIGTERM, pause: pause, dies: true},
+		{name: "the other one at once", sig: syscall.SIGINT, dies: true},
+		{name: "the same again at once is none", sig: syscall.SIGTERM},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := draining(t)
+			for second := c.signal(syscall.SIGTERM); ; second = c.signal(syscall.SIGTERM) {
+				c.want("cancelled")
+				time.Sleep(tt.pause)
+				if third := c.signal(tt.sig); tt.dies || third.Sub(second) < pause/5 {
+					break
+				}
+				_ = c.cmd.Process.Kill() // too late to be at once
+				c = draining(t)
+			}
+			if !tt.dies {
+				time.Sleep(pause) // to be killed
+				_, _ = io.WriteString(c.stdin, "go on\n")
+				wantReply(t, <-c.answer, http.StatusOK, "done")
+				c.want("serve: ")
+			}
+			var killed *exec.ExitError
+			if err := c.cmd.Wait(); errors.As(err, &killed) != tt.dies {
+				t.Fatalf("got %v, want death by signal: %v\n%s", err, tt.dies, c.stderr)
+			}
+			if tt.dies && killed.Sys().(syscall.WaitStatus).Signal() != tt.sig {
+				t.Errorf("got %v, want death by %v", killed, tt.sig)
+			}
+		})
+	}
+}
+
+// draining starts a child that clings to its request, and has a first signal
+// behind it.
+func draining(t *testing.T) *child {
+	t.Helper()
+	c := startChild(t, "clinging")
+	c.signal(syscall.SIGTERM)
+	c.want("draining")
+	time.Sleep(pause)
+	return c
 }
 
 // child is a server in a process of its own, with a request under way.
@@ -129,6 +187,15 @@ func startChild(t *testing.T, mode string) *child {
 	}()
 	c.want("handling")
 	return c
+}
+
+// signal sends sig, and returns when it did.
+func (c *child) signal(sig syscall.Signal) time.Time {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(sig); err != nil {
+		c.t.Fatal(err)
+	}
+	return time.Now()
 }
 
 // want returns the child's next line, which must begin with prefix.
@@ -183,8 +250,16 @@ func childServer(t *testing.T, mode string) {
 		<-nursery.Draining(r.Context())
 		<-heard // later than the drain, if that is by Stop
 		say("draining")
-		if mode == "IgnoreSignals" {
+		switch mode {
+		case "IgnoreSignals":
 			<-heard // the second, which would kill whoever no longer listens
+		case "clinging":
+			signal.Stop(heard) // the third is not for us
+			<-r.Context().Done()
+			say("cancelled")
+			<-goOn
+			_, _ = io.WriteString(w, "done")
+			return
 		}
 		select {
 		case <-goOn:

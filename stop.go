@@ -3,7 +3,6 @@ package creche
 import (
 	"context"
 	"errors"
-	"os/signal"
 	"slices"
 	"time"
 )
@@ -48,19 +47,16 @@ func (s *server) wind(due *deadlines, failed error) error {
 // one that began the stop, or that also ended the context of Serve, as with
 // [os/signal.NotifyContext].
 func (s *server) heed(ctx context.Context) error {
-	for ; s.heard < 2; s.heard++ {
-		select {
-		case <-s.signals:
-		case <-ctx.Done():
-			return nil
-		}
+	heard := &s.app.life.signals
+	if !heard.second(ctx) {
+		return nil
 	}
-	signal.Stop(s.signals) // the third is the system's again: it kills
 	s.app.log().Warn("creche: second signal: cancelling what is left")
 	s.now()
 	s.app.life.endBackground()
 	s.app.requests.Cancel(ErrShutdown)
 	s.app.background.Cancel(ErrShutdown)
+	heard.settle(ctx)
 	return nil
 }
 

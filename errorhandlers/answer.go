@@ -82,19 +82,24 @@ func (s scope) has(i int) bool { return int(s.first) <= i && i < int(s.end) }
 // handed all that is below; but of a predicate, which [errors.Is] makes true of
 // whole groups, only the leaves count for which it holds as well, if there are
 // such. A group's rule and a last resort leave nothing, and the plain 500, as the
-// zero Answer, leaves everything.
+// zero Answer, leaves everything: an err without leaves, which wraps nothing but
+// itself, as it is.
 func (a Answer) Rest(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		if err == nil || a.scope == everything {
 			return
 		}
 		t := grow(tree{}, err, -1, a.scope.bySpawn)
-		selective := a.selective(t)
+		selective, leafless := a.selective(t), true
 		for i, s := range t.segments {
+			leafless = leafless && !s.leaf
 			dealtWith := a.scope.has(i) && (!selective || a.holds(t.head(i)))
 			if s.leaf && !dealtWith && !yield(t.head(i)) {
 				return
 			}
+		}
+		if leafless {
+			yield(err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (q *query) find(links []error, rules *Frame) bool {
 	for ; rules != nil; rules = rules.Outer {
 		if rules.Set != nil && len(rules.Set.rules) > 0 {
 			for _, link := range links {
-				if q.at(rules.Set, link) {
+				if q.at(rules.Set, nursery.Link(link)) {
 					q.match.frame = frame
 					return true
 				}
@@ -70,6 +70,7 @@ func (q *query) find(links []error, rules *Frame) bool {
 		if isPanic(link) {
 			break
 		}
+		link = nursery.Link(link)
 		if status := statusOf(link, q.search.Status); status != 0 && !q.passOver() {
 			q.match = match{err: link, frame: frame, status: status, precision: byOwnStatus}
 			return true

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 func TestOrders(t *testing.T) { // E2
@@ -171,6 +173,13 @@ func TestRestOfNothing(t *testing.T) {
 	}
 	if got := texts(zero.Rest(fmt.Errorf("a: %w", errors.Join(errOther, errSentinel)))); got != "other, sentinel" {
 		t.Errorf("got %q, want other, sentinel", got)
+	}
+	barren := &tree{}
+	barren.kids = []error{barren, &loop{barren}}
+	for _, err := range []error{barren, &nursery.MultiError{}, fmt.Errorf("a: %w", barren)} {
+		if got := slices.Collect(zero.Rest(err)); len(got) != 1 || got[0] != err {
+			t.Errorf("got %v left of an error without leaves, want the error itself", got)
+		}
 	}
 	for range zero.Rest(errors.Join(errOther, errSentinel)) {
 		break // must not go on

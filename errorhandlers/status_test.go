@@ -85,6 +85,29 @@ type timeoutOf struct {
 
 func (e timeoutOf) Unwrap() error { return e.err }
 
+// A link is what it is also when some of what it wraps was taken out, as the echoes
+// of a cancellation are.
+func TestALinkThatHasLostSomeOfWhatItWraps(t *testing.T) { // E3, E6
+	problem := &errorhandlers.Problem{Status: 409, CloseCode: 4007, Err: fmt.Errorf("x: %w", errors.Join(errOther, context.Canceled))}
+	others := func(leaf error) bool { return leaf != context.Canceled }
+	pruned := nursery.Filter(fmt.Errorf("y: %w", problem), others)
+	again := nursery.Filter(errors.Join(context.Canceled, nursery.Filter(problem, func(error) bool { return true }), pruned), others)
+	for _, err := range []error{pruned, errors.Join(pruned, errSentinel), again} {
+		for name, rules := range map[string]*errorhandlers.Frame{
+			"own 409": nil, "409": frames(t, []rule{errorhandlers.OnStatus(409, say("409"))}), "interface": frames(t, []rule{sayOn[errorhandlers.StatusCarrier]("interface")}),
+			"type": frames(t, []rule{sayOn[*errorhandlers.Problem]("type")}),
+		} {
+			if got, faults := run(errorhandlers.Search{}, err, rules); got != name || faults != nil {
+				t.Errorf("got %v and %v, want %s", got, faults, name)
+			}
+		}
+		a, _ := errorhandlers.Search{}.First(err, nil)
+		if a.Problem() != problem {
+			t.Errorf("got %v, want the problem", a.Problem())
+		}
+	}
+}
+
 func TestForeignStatusIsOptIn(t *testing.T) { // E6, E8
 	f := frames(t, []rule{errorhandlers.OnStatus(409, say("409"))})
 	trusting := errorhandlers.Search{Status: errorhandlers.ForeignStatus}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -116,6 +117,14 @@ func TestTreesThatHoldThemselvesAreWalkedToAnEnd(t *testing.T) {
 			}
 			if count > 0 {
 				t.Errorf("Split lost %d leaves", count)
+			}
+			all := func(error) bool { return true }
+			if !reflect.TypeOf(err).Comparable() {
+				return
+			}
+			match, rest = nursery.Split(err, all)
+			if match != err || rest != nil || nursery.Filter(err, all) != err {
+				t.Error("got something else where nothing was refused, want the error itself")
 			}
 		})
 	}

@@ -60,7 +60,10 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Draining without a context", func() { nursery.Draining(nobody) }, "nursery: Draining: nil context"},
 		{"Go without a task", func() { open().Go(nil) }, "nursery: Go: nil task"},
 		{"TryGo without a task", func() { open().TryGo(nil) }, "nursery: TryGo: nil task"},
-		{"Go on a nursery never opened", func() { new(nursery.Nursery).Go(task) }, "nursery: Go after the nursery closed"},
+		{"Go on a nursery never opened", func() { new(nursery.Nursery).Go(task) }, "nursery: Go on a nursery that was never opened"},
+		{"Go of a helper on a nursery never opened", func() { new(nursery.Nursery).Go(task, nursery.Helper()) }, "nursery: Go on a nursery that was never opened"},
+		{"Go after the end", func() { n := open(); n.Join(); n.Go(task) }, "nursery: Go after the nursery closed"},
+		{"JoinOwned of a nursery never opened", func() { _ = new(nursery.Nursery).JoinOwned() }, "nursery: JoinOwned on a nursery that was never opened"},
 		{"Open without a context", func() { new(nursery.Nursery).Open(nobody) }, "nursery: Open: nil context"},
 		{"Open twice", func() { open().Open(t.Context()) }, "nursery: Open of a nursery that was opened before"},
 		{"Open after the end", func() { n := open(); n.Join(); n.Open(t.Context()) }, "nursery: Open of a nursery that was opened before"},
@@ -154,6 +157,26 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 				t.Errorf("got panic %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// N19: those who may come too late may come too early, too, and who only looks
+// finds nothing.
+func TestANurseryNeverOpened(t *testing.T) {
+	var n nursery.Nursery
+	for name, opts := range map[string][]nursery.TaskOption{"a task": nil, "a helper": {nursery.Helper()}, "with a name": {nursery.Name("x")}} {
+		if err := n.TryGo(func(context.Context) error { t.Error("it ran"); return nil }, opts...); err != nursery.ErrClosed {
+			t.Errorf("TryGo, %s: got %v, want ErrClosed", name, err)
+		}
+	}
+	if got := n.Tree(); n.Len() != 0 || len(n.Failures()) != 0 || got.State != "closed" || len(got.Tasks) != 0 {
+		t.Errorf("got Len %d, failures %v and tree %v, want nothing", n.Len(), n.Failures(), got)
+	}
+	ran := false
+	n.Open(t.Context())
+	n.Go(func(context.Context) error { ran = true; return nil })
+	if err := n.Join(); err != nil || !ran {
+		t.Errorf("opened after that: got %v, and the task ran: %v", err, ran)
 	}
 }
 

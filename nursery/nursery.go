@@ -10,9 +10,10 @@ import (
 // together, keeps every error and survives their panics.
 //
 // [Run] opens one and is what nearly all code needs; [All] is its short form.
-// The zero Nursery is not open: [Nursery.TryGo] on it returns [ErrClosed] and
-// [Nursery.Go] panics. A Nursery is used once and must not be copied. All
-// methods but Open, FailPanic and Join may be called from any goroutine.
+// The zero Nursery is not open: [Nursery.TryGo] on it returns [ErrClosed], Len,
+// Tree and Failures find nothing, and all else but Open panics. A Nursery is used
+// once and must not be copied. All methods but Open, FailPanic and Join may be
+// called from any goroutine.
 type Nursery struct {
 	parent context.Context
 	cfg    *config

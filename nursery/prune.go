@@ -9,9 +9,11 @@ import (
 // Split divides err in two: match holds the leaves for which pred is true,
 // rest the others, each in the structure of err: the multi-errors and the
 // wrappers above a leaf stay above it. It is PEP 654's split. Where all
-// leaves fall on one side, that side is err itself and the other nil: an
-// empty tree is never returned, and for an err of nil both are nil. pred is
-// called once for each leaf, in the order of [Leaves]. A nil pred panics.
+// leaves fall on one side, that side is err itself and the other nil: no tree is
+// returned that has lost all its leaves, and for an err of nil both are nil. An
+// err that has none, such as one that wraps nothing but itself, is no less of an
+// error, and a match, for pred has refused nothing of it. pred is called once for
+// each leaf, in the order of [Leaves]. A nil pred panics.
 func Split(err error, pred func(leaf error) bool) (match, rest error) {
 	if pred == nil {
 		panic("nursery: Split: nil predicate")
@@ -23,6 +25,9 @@ func Split(err error, pred func(leaf error) bool) (match, rest error) {
 		i++
 		return verdicts[i-1]
 	})
+	if len(verdicts) == 0 {
+		return match, nil
+	}
 	i = 0
 	rest = prune(err, func(error) bool {
 		i++
@@ -48,14 +53,26 @@ func prune(err error, keep func(leaf error) bool) error {
 }
 
 type pruner struct {
-	keep   func(error) bool
-	known  func(link error) bool // says of a link above a branch that all below it goes; or nil
-	walker walker                // for its guard against trees that hold themselves
+	keep    func(error) bool
+	known   func(link error) bool // says of a link above a branch that all below it goes; or nil
+	refused int                   // leaves, and what known said of
+	walker  walker                // for its guard against trees that hold themselves
 }
 
-// prune recurses once for each branch inside a branch; goroutine stacks grow,
-// and the walker bounds the depth.
+// prune returns what is left of err.
 func (p *pruner) prune(err error) error {
+	kept := p.below(err)
+	if p.refused == 0 {
+		return err // also if there is no leaf to keep
+	}
+	return kept
+}
+
+// below returns err without the leaves that keep refuses, and nil if that leaves
+// none. It recurses once for each branch inside a branch; goroutine stacks grow,
+// and the walker bounds the depth. Where a tree comes back to itself nothing is
+// refused, so that alone changes nothing.
+func (p *pruner) below(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -64,9 +81,11 @@ func (p *pruner) prune(err error) error {
 		if p.keep(err) {
 			return err
 		}
+		p.refused++
 		return nil
 	}
 	if p.known != nil && p.knows(err) {
+		p.refused++
 		return nil
 	}
 	p.walker.walked++
@@ -76,20 +95,18 @@ func (p *pruner) prune(err error) error {
 	p.walker.push(node, kids)
 	defer p.walker.leave()
 
-	kept, whole := make([]error, len(kids)), true
-	any := false
+	kept, any, before := make([]error, len(kids)), false, p.refused
 	for i, kid := range kids {
 		if kid == nil {
 			continue
 		}
-		kept[i] = p.prune(kid)
+		kept[i] = p.below(kid)
 		any = any || kept[i] != nil
-		whole = whole && same(kept[i], kid)
 	}
 	switch {
 	case !any:
 		return nil
-	case whole:
+	case p.refused == before:
 		return err
 	}
 	return rebuild(err, node, kept)
@@ -107,15 +124,6 @@ func (p *pruner) knows(err error) bool {
 		}
 		link = next
 	}
-}
-
-// same reports whether prune handed back what it was given. What it makes is
-// a pointer, so only those are compared: other values may be uncomparable.
-func same(kept, kid error) bool {
-	if kept == nil || isPointer(kept) != isPointer(kid) {
-		return false
-	}
-	return !isPointer(kid) || kept == kid
 }
 
 // rebuild puts the kids that were kept (the others are nil) under a node of
@@ -144,6 +152,22 @@ func rebuild(err, node error, kept []error) error {
 		node = link
 	}
 	return inner
+}
+
+// Link returns what err itself is, which is nearly always err. But from the errors
+// above a branch some leaves of which were taken out, be it by [Filter], by [Split]
+// or as the echoes of a cancellation, something else has its place, which [errors.Is]
+// and [errors.As] take for it: for code that looks at a chain link by link Link
+// returns the error that it stands for, with all that was below. It may be called
+// from any goroutine, and of nil it is nil.
+func Link(err error) error {
+	for {
+		p, ok := err.(*pruned)
+		if !ok {
+			return err
+		}
+		err = p.link
+	}
 }
 
 func compact(errs []error) []error {

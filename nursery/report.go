@@ -2,7 +2,6 @@ package nursery
 
 import (
 	"context"
-	"iter"
 	"log/slog"
 	"strings"
 )
@@ -49,16 +48,40 @@ func (r Report) LogAttrs() []slog.Attr {
 	return attrs
 }
 
-// Leaves iterates over the leaves of the report's error, as [Leaves] does, each
-// as a report of its own: with the name and place of the task that failed with
+// ReportOf returns the report of err, which is a leaf (see [Leaves]) of the error of
+// one of among, or all of it: with the name and place of the task that failed with
 // it, also where that is a task of a nursery further down, which has returned a
-// [*MultiError], and with that nursery's name, if it has one. A failure that
-// comes bare from further down is that of the task it came through. Of a tree
-// that is deeper the innermost 32 nurseries are asked.
-func (r Report) Leaves() iter.Seq[Report] {
-	return func(yield func(Report) bool) {
-		walk(r.Err, func(leaf error, way []step) bool { return yield(r.along(way, leaf)) })
+// [*MultiError], and with that nursery's name, if it has one. A failure that comes
+// bare from further down is that of the task it came through. Of a tree that is
+// deeper the innermost 32 nurseries are asked.
+//
+// The first of among that has err counts, and false is returned if none does.
+// Errors that cannot be compared are told apart by what is in them. It takes a
+// walk over all leaves up to err.
+func ReportOf(err error, among ...Report) (Report, bool) {
+	for _, r := range among {
+		if found, ok := r.of(err); ok {
+			return found, true
+		}
 	}
+	return Report{}, false
+}
+
+// of returns what r tells of err, if it does.
+func (r Report) of(err error) (found Report, ok bool) {
+	switch {
+	case err == nil || r.Err == nil:
+		return Report{}, false
+	case equal(r.Err, err): // several in one, or what has no leaves
+		return r, true
+	}
+	walk(r.Err, func(leaf error, way []step) bool {
+		if ok = equal(leaf, err); ok {
+			found = r.along(way, leaf)
+		}
+		return !ok
+	})
+	return found, ok
 }
 
 // along returns r for a leaf of its error, at the end of way.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -155,33 +156,53 @@ func TestFailLosesNothingWhileTheNurseryCloses(t *testing.T) {
 }
 
 // N3
-func TestTheLeavesOfAReportHaveTheInnermostNames(t *testing.T) {
+func TestTheReportOfALeafHasTheInnermostNames(t *testing.T) {
 	inner := &nursery.MultiError{Nursery: "prices", Failures: []nursery.Failure{
 		{Err: errA, Task: "one", Index: 1}, {Err: errB, Index: 2}, {Err: errC},
 	}}
+	of := func(err error, task string, index int) nursery.Report {
+		return nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: err, Task: task, Index: index}}
+	}
+	slice, wrapped := uncomparable{"x"}, fmt.Errorf("wrapped: %w", errA)
+	barren := &fork{kids: make([]error, 1)}
+	barren.kids[0] = barren
 	tests := []struct {
-		name string
-		r    nursery.Report
-		want string
+		name  string
+		among []nursery.Report
+		err   error
+		want  string
 	}{
-		{"one error", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errA, Task: "outer", Index: 3}},
-			"request/outer/3"},
-		{"several, of a task with a name", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: inner, Task: "outer", Index: 3}},
-			"prices/one/1 request/outer/3 request/outer/3"},
-		{"several, of the body", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: inner}},
-			"prices/one/1 prices//2 request//0"},
-		{"joined", nursery.Report{Nursery: "request", Failure: nursery.Failure{Err: errors.Join(inner, errC), Task: "outer", Index: 3}},
-			"prices/one/1 request/outer/3 request/outer/3 request/outer/3"},
-		{"none", nursery.Report{}, ""},
+		{"one error", []nursery.Report{of(errA, "outer", 3)}, errA, "request/outer/3"},
+		{"one that is wrapped, and so is another", []nursery.Report{of(wrapped, "outer", 3)}, errA, ""},
+		{"which it is itself", []nursery.Report{of(wrapped, "outer", 3)}, wrapped, "request/outer/3"},
+		{"the first of several, of a task with a name", []nursery.Report{of(inner, "outer", 3)}, errA, "prices/one/1"},
+		{"the second, which has none", []nursery.Report{of(inner, "outer", 3)}, errB, "request/outer/3"},
+		{"the body's", []nursery.Report{of(inner, "outer", 3)}, errC, "request/outer/3"},
+		{"the second of several, of the body", []nursery.Report{of(inner, "", 0)}, errB, "prices//2"},
+		{"the body's of the body", []nursery.Report{of(inner, "", 0)}, errC, "request//0"},
+		{"several as a whole", []nursery.Report{of(inner, "outer", 3)}, inner, "request/outer/3"},
+		{"joined", []nursery.Report{of(errors.Join(inner, errC), "outer", 3)}, errC, "request/outer/3"},
+		{"that of another report", []nursery.Report{of(errB, "b", 1), {}, of(errA, "a", 2)}, errA, "request/a/2"},
+		{"that of two reports", []nursery.Report{of(errA, "a", 1), of(errA, "b", 2)}, errA, "request/a/1"},
+		{"that of none", []nursery.Report{of(errA, "a", 1), of(inner, "b", 2)}, errors.New("another"), ""},
+		{"nothing to look in", nil, errA, ""},
+		{"no error", []nursery.Report{{}, of(errA, "a", 1)}, nil, ""},
+		{"one that cannot be compared", []nursery.Report{of(uncomparable{"y"}, "y", 1), of(errors.Join(errA, uncomparable{"x"}), "x", 2)}, slice, "request/x/2"},
+		{"one without leaves", []nursery.Report{of(barren, "outer", 3)}, barren, "request/outer/3"},
+		{"one in what holds itself", []nursery.Report{of(&fork{[]error{barren, errB, errA}}, "outer", 3)}, errA, "request/outer/3"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var got []string
-			for r := range tt.r.Leaves() {
-				got = append(got, fmt.Sprintf("%s/%s/%d", r.Nursery, r.Task, r.Index))
+			r, ok := nursery.ReportOf(tt.err, tt.among...)
+			got := ""
+			if ok {
+				got = fmt.Sprintf("%s/%s/%d", r.Nursery, r.Task, r.Index)
 			}
-			if got := strings.Join(got, " "); got != tt.want {
+			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if ok && !reflect.DeepEqual(r.Err, tt.err) {
+				t.Errorf("got a report of %v, want one of %v", r.Err, tt.err)
 			}
 		})
 	}

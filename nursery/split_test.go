@@ -37,7 +37,8 @@ func TestSplitKeepsTheStructure(t *testing.T) {
 		{"a leaf that does not", errB, "", "b failed"},
 		{"a chain that matches", fmt.Errorf("x: %w", errA), "x: a failed", ""},
 		{"a typed nil", typedNil, "", "link"},
-		{"an empty multi-error, which is no leaf", failures(), "", ""},
+		{"an empty multi-error, which is no leaf", failures(), "nursery: 0 failures\n", ""},
+		{"an empty multi-error beside a leaf that does not match", errors.Join(failures(), errB), "", "nursery: 0 failures\nb failed"},
 		{"all of several", errors.Join(errA, errA), "a failed\na failed", ""},
 		{"none of several", errors.Join(errB, errC), "", "b failed\nc failed"},
 		{"joined ones", errors.Join(errA, errB, errA, errC), "a failed\na failed", "b failed\nc failed"},
@@ -114,6 +115,21 @@ func TestWhatIsLeftOfAWrapperStillAnswersAsIt(t *testing.T) {
 	}
 	if _, ok := errors.AsType[statusError](rest); ok {
 		t.Error("errors.As finds what is not there")
+	}
+	if outer := nursery.Link(rest); outer != err {
+		t.Errorf("got link %v, want what it was", outer)
+	}
+	for _, err := range []error{nil, errA, coded{errA}, errors.Join(errA, errB)} {
+		if got := nursery.Link(err); got != err {
+			t.Errorf("got link %v of %v, want itself", got, err)
+		}
+	}
+	three := fmt.Errorf("three: %w", errors.Join(errA, errB, errC))
+	without := func(err, leaf error) error {
+		return nursery.Filter(err, func(l error) bool { return l != leaf })
+	}
+	if once, twice := without(three, errA), without(without(three, errA), errB); nursery.Link(once) != three || nursery.Link(twice) != three {
+		t.Errorf("got links %v and %v, want what they were", nursery.Link(once), nursery.Link(twice))
 	}
 	again := nursery.Filter(errors.Join(errA, rest), func(leaf error) bool { return leaf != errA })
 	if got, want := again.Error(), "outer: coded: link"; got != want || !errors.Is(again, sentinel) || errors.Is(again, errA) {

@@ -12,21 +12,22 @@ const onNil = " on a nil nursery: this context belongs to none (is the middlewar
 //
 // The body, tasks and tasks of tasks may all call Go, also while the nursery
 // is being joined. After it closed, Go panics, as a send on a closed channel
-// does: whoever may be late uses [Nursery.TryGo]. So it does on a nil nursery
-// and with a nil task.
+// does: whoever may be late uses [Nursery.TryGo]. So it does on a nil nursery, on
+// one that was never opened, and with a nil task.
 //
 // A task without options costs no allocation.
 func (n *Nursery) Go(task func(ctx context.Context) error, opts ...TaskOption) {
 	if n.prepare("Go", task, opts).begin(true) != nil {
+		n.mustBeOpened("Go")
 		panic("nursery: Go after the nursery closed: tasks may be started until the join has ended, and late ones with TryGo")
 	}
 }
 
 // TryGo is [Nursery.Go] for those who may come too late or one too many: when
-// the nursery has closed it returns [ErrClosed], and when its [Limit] is
-// reached and its queue full [ErrFull], or [ErrDropped] if it is cancelled;
-// then the task never runs. It never waits. Like Go it panics on a nil nursery
-// and with a nil task.
+// the nursery has closed, or was never opened, it returns [ErrClosed], and when
+// its [Limit] is reached and its queue full [ErrFull], or [ErrDropped] if it is
+// cancelled; then the task never runs. It never waits. Like Go it panics on a nil
+// nursery and with a nil task.
 func (n *Nursery) TryGo(task func(ctx context.Context) error, opts ...TaskOption) error {
 	return n.prepare("TryGo", task, opts).begin(false)
 }

@@ -37,7 +37,8 @@ func TestOnClose(t *testing.T) {
 		{"the peer closes", echo, func(p *peer, _ *site) { p.close(4321, "why") }, 4321, "why", nil},
 		{"the peer closes without a code", echo, func(p *peer, _ *site) { p.send(opClose, "") }, websocket.NoStatus, "", nil},
 		{"the peer vanishes", echo, func(p *peer, _ *site) { p.conn.Close() }, websocket.Abnormal, "", nil},
-		{"the peer is silent", echo, func(*peer, *site) {}, 1011, "no answer to a ping", websocket.ErrHeartbeat},
+		{"the peer is silent", echo, func(p *peer, _ *site) { go io.Copy(io.Discard, p.conn) }, 1011, "no answer to a ping", websocket.ErrHeartbeat},
+		{"the peer does not even read", echo, nil, websocket.Abnormal, "no answer to a ping", websocket.ErrHeartbeat},
 		{"the peer sends too much", echo, func(p *peer, _ *site) { p.text(strings.Repeat("x", 101)) }, 4013, "", websocket.ErrTooBig},
 		{"the function returns", returns(nil), nil, 1000, "", nil},
 		{"the function fails", returns(errPlain), nil, 1011, "", errPlain},
@@ -94,6 +95,46 @@ func TestOnClose(t *testing.T) {
 			if len(calls) > 0 {
 				t.Errorf("called again with %v", <-calls)
 			}
+		})
+	}
+}
+
+// A close frame that never left is none that the peer has been told.
+//
+// W3
+func TestOnCloseOfAPeerThatTakesNothing(t *testing.T) {
+	tests := []struct {
+		name  string
+		f     connFunc
+		peer  func(p *peer)
+		code  websocket.Code
+		cause error
+	}{
+		{"the function returns", returns(nil), nil, websocket.Abnormal, nil},
+		{"the function fails", returns(errPlain), nil, websocket.Abnormal, errPlain},
+		{"the function closes", returns(closed(4001, "why")), nil, websocket.Abnormal, nil},
+		{"the peer closes, and takes no answer", forget, func(p *peer) { p.close(4321, "") }, 4321, nil},
+		{"the peer closes, and hangs up", forget, func(p *peer) { p.close(4321, ""); p.conn.Close() }, 4321, nil},
+		{"the peer hangs up at the end", func(context.Context, *websocket.Conn) error { time.Sleep(time.Second); return errPlain }, func(p *peer) {
+			time.Sleep(time.Second + time.Millisecond)
+			p.conn.Close()
+		}, websocket.Abnormal, errPlain},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			ends := make(chan *websocket.CloseError, 1)
+			o.OnClose = func(_ *websocket.Conn, e *websocket.CloseError) { ends <- e }
+			s := serve(t, o, tt.f)
+			p := dial(t, s.Server)
+			if tt.peer != nil {
+				tt.peer(p)
+			}
+			e := <-ends
+			if e.Code != tt.code || tt.cause != nil && !errors.Is(e, tt.cause) {
+				t.Errorf("got %v, want %v for %v", e, tt.code, tt.cause)
+			}
+			p.conn.Close()
+			s.finish()
 		})
 	}
 }

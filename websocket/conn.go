@@ -82,13 +82,17 @@ func (c *Conn) open(ctx context.Context, n *nursery.Nursery) {
 // and closes the connection. Returning what [Conn.Receive], [Conn.Messages] or
 // [Conn.Send] returned is no failure when the connection ended in good order,
 // or ended for another reason that is told already. A nil task panics, and so
-// does Go once the connection has ended.
+// does Go once the connection has ended: what may outlive it is for [creche.Go].
+//
+// [creche.Go]: https://pkg.go.dev/github.com/creche-go/creche#Go
 func (c *Conn) Go(task func(ctx context.Context) error, opts ...nursery.TaskOption) {
 	if task == nil {
 		panic("websocket: Conn.Go: nil task")
 	}
 	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
-	c.nursery.Go(func(ctx context.Context) error { return failure(task(ctx)) }, opts...)
+	if c.nursery.TryGo(func(ctx context.Context) error { return failure(task(ctx)) }, opts...) != nil {
+		panic("websocket: Conn.Go after the connection ended: start what belongs to it from its function or its tasks, and what outlives it with creche.Go")
+	}
 }
 
 // failure returns err without what says no more than that there are no more

@@ -30,7 +30,8 @@
 // cost a bounded queue and a bounded time. The HTTP handler stays for as long as
 // the connection does, or returns at once and frees what net/http holds for it
 // ([Options.Detach]); either way [Options.OnClose] is called when it has ended.
-// Package websockettest has a client for tests in bubbles.
+// [Options.Check] tells the faults of options before anybody connects, and package
+// websockettest has a client for tests in bubbles.
 //
 // Connections come over HTTP/1.1. For those over HTTP/2 (RFC 8441) a client has to
 // be offered them, which net/http does not do by default; browsers open a

@@ -63,8 +63,10 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 	}
 	switch {
 	case !before(timeout, done):
+		c.told = end.untold()
 		return stalled
 	case c.out.isBroken():
+		c.told = end.untold()
 		return vanished
 	}
 	if c.garbled.Load() {
@@ -105,6 +107,7 @@ type ending struct {
 	code   Code
 	reason string
 	drop   bool  // what is queued
+	theirs bool  // the peer has closed, with that
 	cause  error // nil if the function returned
 }
 
@@ -120,13 +123,19 @@ func (e *ending) told() *CloseError {
 	return &CloseError{Code: code, Reason: reason, Err: e.cause}
 }
 
+// untold is told for a close frame that has not left.
+func (e *ending) untold() *CloseError {
+	e.abort = e.abort || !e.theirs
+	return e.told()
+}
+
 // decide finds out how the connection is closed whose context has ended. It
 // reports what the close code does not tell the peer.
 func (c *Conn) decide(ctx context.Context, e *ending) {
 	cause := context.Cause(ctx)
 	e.cause = errors.Unwrap(cause)
 	if left := c.left.Load(); left != nil && e.cause == error(left) {
-		e.abort, e.code, e.reason = left.Code == Abnormal, left.Code, left.Reason
+		e.abort, e.theirs, e.code, e.reason = left.Code == Abnormal, true, left.Code, left.Reason
 		return
 	}
 	switch {

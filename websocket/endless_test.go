@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -35,7 +36,6 @@ func endless() map[string]error {
 
 // W3: whoever fails with it, the peer is told that, and it is reported.
 func TestErrorsThatNeverEnd(t *testing.T) {
-	problem := &errorhandlers.Problem{Status: 409, Err: endless()["a ring"]}
 	tests := []struct {
 		name    string
 		f       func(bad error) connFunc
@@ -45,7 +45,12 @@ func TestErrorsThatNeverEnd(t *testing.T) {
 	}{
 		{"of the function", returns, nil, 1011, 1},
 		{"of a task", taskReturns, nil, 1011, 1},
-		{"in a problem", func(error) connFunc { return returns(problem) }, nil, 1008, 0},
+		{"in a problem", func(bad error) connFunc {
+			return returns(&errorhandlers.Problem{Status: 409, Err: bad})
+		}, nil, 1008, 0},
+		{"in a problem with a close code", func(bad error) connFunc {
+			return taskReturns(&errorhandlers.Problem{Status: 409, CloseCode: 4007, Err: bad})
+		}, nil, 4007, 0},
 		{"after another failure", func(bad error) connFunc {
 			return func(ctx context.Context, c *websocket.Conn) error {
 				c.Go(func(ctx context.Context) error {
@@ -108,6 +113,40 @@ func TestErrorsThatNeverEnd(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// W3: an error that wraps nothing but itself, or nothing at all, is no less of one.
+func TestErrorsWithoutLeaves(t *testing.T) {
+	barren := new(knot)
+	barren.kids = []error{barren, &ring{barren}}
+	for name, bad := range map[string]error{"that hold themselves": barren, "that are empty": &nursery.MultiError{}} {
+		for of, f := range map[string]connFunc{"of the function": returns(bad), "of a task": taskReturns(bad)} {
+			inBubbles(t, name+", "+of, func(t *testing.T, o *websocket.Options) {
+				s := serve(t, o, f)
+				dial(t, s.Server).wantEnd(1011)
+				s.finish()
+				if got := s.reports(); len(got) != 1 || got[0] != bad {
+					t.Errorf("got reports %v, want the error", got)
+				}
+			})
+		}
+	}
+}
+
+// W3: a problem is one also when some of what it wraps says no more than that the
+// messages have ended.
+func TestAProblemWithAnEndInIt(t *testing.T) {
+	bad := &errorhandlers.Problem{Status: 409, CloseCode: 4007, Err: errors.Join(errPlain, websocket.ErrEnd)}
+	for of, f := range map[string]connFunc{"of the function": returns(bad), "of a task": taskReturns(bad)} {
+		inBubbles(t, of, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, f)
+			dial(t, s.Server).wantEnd(4007)
+			s.finish()
+			if got := s.reports(); len(got) != 0 {
+				t.Errorf("got reports %v, want none", got)
+			}
+		})
 	}
 }
 

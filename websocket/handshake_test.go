@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -116,58 +115,6 @@ func TestHeadersOfOuterMiddlewareAreKept(t *testing.T) {
 		response := get(t, s, handshake+"\r\n")
 		if got := response.Header.Get("Set-Cookie"); response.StatusCode != http.StatusSwitchingProtocols || got != "a=b" {
 			t.Errorf("got %s with cookie %q", response.Status, got)
-		}
-	})
-}
-
-// W10
-func TestFaultsInTheOptions(t *testing.T) {
-	o := &websocket.Options{
-		Origins:      []string{"[", "", "https://a.example/path", "ok.example"},
-		Subprotocols: []string{"a b", "", "ok"},
-		ReadLimit:    -1,
-
-		MessagesPerSecond: -1,
-
-		Inbox:        websocket.Bounds{Messages: -1, Bytes: -1},
-		Queue:        websocket.Bounds{Messages: -1, Bytes: -1},
-		Patience:     -1,
-		CloseTimeout: -1,
-		LastWord:     -1,
-		Slow:         6,
-	}
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, o, echo)
-		if response := get(t, s.Server, handshake+"\r\n"); response.StatusCode != http.StatusInternalServerError {
-			t.Errorf("got %s, want 500", response.Status)
-		}
-		got := s.reports()
-		if len(got) == 1 { // joined
-			got = got[0].(interface{ Unwrap() []error }).Unwrap()
-		}
-		want := []string{
-			`websocket: Options.Origins: pattern "[" is malformed`,
-			`websocket: Options.Origins: pattern "" has no host`,
-			`websocket: Options.Origins: pattern "https://a.example/path" has a path, and an origin has none`,
-			`websocket: Options.Subprotocols: "a b" is not a token`,
-			`websocket: Options.Subprotocols: "" is not a token`,
-			`websocket: Options.ReadLimit is negative`,
-			`websocket: Options.MessagesPerSecond is negative`,
-			`websocket: Options.Inbox.Messages is negative`,
-			`websocket: Options.Inbox.Bytes is negative`,
-			`websocket: Options.Queue.Messages is negative`,
-			`websocket: Options.Queue.Bytes is negative`,
-			`websocket: Options.Patience is negative`,
-			`websocket: Options.CloseTimeout is negative`,
-			`websocket: Options.LastWord is negative`,
-			`websocket: Options.Slow: SlowPolicy(6) is no policy`,
-		}
-		var texts []string
-		for _, err := range got {
-			texts = append(texts, err.Error())
-		}
-		if !slices.Equal(texts, want) {
-			t.Errorf("got reports %q, want %q", texts, want)
 		}
 	})
 }

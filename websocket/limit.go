@@ -8,7 +8,7 @@ import (
 
 // Limit bounds how many connections are open at once, over all that [Serve]
 // runs with options that have the same one. It is made by [NewLimit]; the zero
-// Limit admits nobody.
+// Limit, which would admit nobody, is a fault of the options ([Options.Check]).
 type Limit struct {
 	max  int64
 	open atomic.Int64

@@ -1,10 +1,12 @@
 package websocket
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Message is a text or binary message. It is immutable, may be sent any number
@@ -48,11 +50,15 @@ func Text(s string) Message {
 // Binary makes a binary message of a copy of b.
 func Binary(b []byte) Message { return message(opBinary, b).made() }
 
-// JSON makes a text message of v. The error is that of [json.Marshal].
+// JSON makes a text message of v. The error is that of [json.Marshal]. What is not
+// UTF-8 in it, as a [json.RawMessage] may bring along, is replaced as by [Text].
 func JSON(v any) (Message, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return Message{}, fmt.Errorf("websocket: %w", err)
+	}
+	if !utf8.Valid(b) {
+		b = bytes.ToValidUTF8(b, []byte("\uFFFD"))
 	}
 	return message(opText, b).made(), nil
 }
@@ -80,12 +86,17 @@ func (m Message) String() string { return string(m.Bytes()) }
 
 // Decode stores the JSON in m in the value that v points to. JSON that is none,
 // or does not suit v, is the peer's mistake: the error is a [*CloseError] with
-// [InvalidPayload] that wraps what [json.Unmarshal] returned.
+// [InvalidPayload] that wraps what [json.Unmarshal] returned. That v is no pointer,
+// or a nil one, is not: that error is one of the application's, and reported.
 func (m Message) Decode(v any) error {
-	if err := json.Unmarshal(m.Bytes(), v); err != nil {
-		return &CloseError{Code: InvalidPayload, Reason: "invalid JSON", Err: err}
+	err := json.Unmarshal(m.Bytes(), v)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if _, ours := err.(*json.InvalidUnmarshalError); ours {
+		return fmt.Errorf("websocket: Message.Decode: %w", err)
+	}
+	return &CloseError{Code: InvalidPayload, Reason: "invalid JSON", Err: err}
 }
 
 // wire returns the whole frame.

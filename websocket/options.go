@@ -10,7 +10,7 @@ import (
 )
 
 // Options configures [Serve]. Nil, and every zero field, means the defaults.
-// Serve copies what it needs.
+// Serve copies what it needs, and refuses what [Options.Check] finds fault with.
 type Options struct {
 	// Origins are patterns of further origins whose pages may connect. Without
 	// any, only pages of the request's own host may, and clients that send no
@@ -34,7 +34,7 @@ type Options struct {
 	// 0 means that there is no limit.
 	MessagesPerSecond int
 	// Connections bounds how many connections are open at once. Nil means that
-	// there is no limit.
+	// there is no limit, and one that [NewLimit] has not made is a fault.
 	Connections *Limit
 	// Compress is how many bytes a message has at least that is compressed on
 	// its way to a peer that offers that (permessage-deflate, RFC 7692), which may
@@ -173,12 +173,12 @@ func (b *Bounds) add(messages, bytes int) {
 // orDefault returns the options with the defaults filled in, or all that is
 // wrong with them.
 func (o *Options) orDefault() (Options, error) {
+	if err := o.Check(); err != nil {
+		return Options{}, err
+	}
 	var filled Options
 	if o != nil {
 		filled = *o
-	}
-	if err := filled.check(); err != nil {
-		return Options{}, err
 	}
 	fill(&filled.ReadLimit, 64<<10)
 	fill(&filled.Inbox.Messages, 16)
@@ -209,45 +209,70 @@ func fill[T int | int64 | time.Duration | SlowPolicy](field *T, value T) {
 	}
 }
 
-func (o *Options) check() error {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("websocket: Options."+format, args...))
+// Check returns all faults of o together, or nil: patterns of origins that match
+// nothing, subprotocols that are no tokens, numbers and durations below zero where
+// that has no meaning, a policy that is none and a [Limit] that admits nobody. Nil
+// and zero options have none.
+//
+// [Serve] checks what it is given, too, but that is when somebody connects, who is
+// answered by 500: call Check where the routes are made, or in a test. It changes
+// nothing, so that any number of goroutines may call it as long as nobody sets
+// fields. That LastWord and CloseTimeout together fit into what the stop gives to
+// connections ([creche.Stopping]) it cannot know: o may serve several applications.
+//
+// [creche.Stopping]: https://pkg.go.dev/github.com/creche-go/creche#Stopping
+func (o *Options) Check() error {
+	if o == nil {
+		return nil
 	}
+	faults := append(o.checkNames(), o.checkNumbers()...)
+	if o.Connections != nil && o.Connections.max < 1 {
+		faults = append(faults, errors.New("websocket: Options.Connections is a zero Limit, which would admit nobody: want one of NewLimit, or nil"))
+	}
+	if o.Slow != 0 && !o.Slow.known() {
+		faults = append(faults, fmt.Errorf("websocket: Options.Slow is %v: want one of the policies, or 0", o.Slow))
+	}
+	return errors.Join(faults...)
+}
+
+// checkNames returns what is wrong with origins and subprotocols.
+func (o *Options) checkNames() (faults []error) {
 	for _, pattern := range o.Origins {
 		if err := checkOrigin(pattern); err != nil {
-			fault("Origins: pattern %q %w", pattern, err)
+			faults = append(faults, fmt.Errorf("websocket: Options.Origins: pattern %q %w", pattern, err))
 		}
 	}
 	for _, protocol := range o.Subprotocols {
 		if !isToken(protocol) {
-			fault("Subprotocols: %q is not a token", protocol)
+			faults = append(faults, fmt.Errorf("websocket: Options.Subprotocols: %q is not a token", protocol))
 		}
 	}
-	for _, bound := range []struct {
-		name  string
-		value int64
-	}{
-		{"ReadLimit", o.ReadLimit},
-		{"MessagesPerSecond", int64(o.MessagesPerSecond)},
-		{"Compress", int64(o.Compress)},
-		{"Inbox.Messages", int64(o.Inbox.Messages)},
-		{"Inbox.Bytes", int64(o.Inbox.Bytes)},
-		{"Queue.Messages", int64(o.Queue.Messages)},
-		{"Queue.Bytes", int64(o.Queue.Bytes)},
-		{"Patience", int64(o.Patience)},
-		{"PongWithin", int64(o.PongWithin)},
-		{"CloseTimeout", int64(o.CloseTimeout)},
-		{"LastWord", int64(o.LastWord)},
-	} {
-		if bound.value < 0 {
-			fault("%s is negative", bound.name)
-		}
+	return faults
+}
+
+// checkNumbers returns what is below zero, with nil for what is not. PingEvery and
+// MaxPause may be: that means none.
+func (o *Options) checkNumbers() []error {
+	return []error{
+		notBelow0("ReadLimit", o.ReadLimit),
+		notBelow0("MessagesPerSecond", o.MessagesPerSecond),
+		notBelow0("Compress", o.Compress),
+		notBelow0("Inbox.Messages", o.Inbox.Messages),
+		notBelow0("Inbox.Bytes", o.Inbox.Bytes),
+		notBelow0("Queue.Messages", o.Queue.Messages),
+		notBelow0("Queue.Bytes", o.Queue.Bytes),
+		notBelow0("Patience", o.Patience),
+		notBelow0("PongWithin", o.PongWithin),
+		notBelow0("CloseTimeout", o.CloseTimeout),
+		notBelow0("LastWord", o.LastWord),
 	}
-	if o.Slow != 0 && !o.Slow.known() {
-		fault("Slow: %v is no policy", o.Slow)
+}
+
+func notBelow0[T int | int64 | time.Duration](field string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("websocket: Options.%s is %v: want 0 or more", field, value)
 	}
-	return errors.Join(faults...)
+	return nil
 }
 
 // checkOrigin returns what is wrong with a pattern, or nil.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"reflect"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -106,12 +105,8 @@ func (c *Conn) report(err error) {
 // reportOf returns err with the name of the task that failed with it, where
 // there is no application to do so.
 func (c *Conn) reportOf(err error) nursery.Report {
-	for _, r := range c.failures() {
-		for leaf := range r.Leaves() {
-			if reflect.ValueOf(err).Comparable() && leaf.Err == err {
-				return leaf
-			}
-		}
+	if r, ok := nursery.ReportOf(err, c.failures()...); ok {
+		return r
 	}
 	return nursery.Report{Nursery: title, Failure: nursery.Failure{Err: err}}
 }

@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -258,6 +259,10 @@ func TestMessage(t *testing.T) {
 				t.Errorf("got %q, text: %v; want %q, %v", tt.m, tt.m.IsText(), tt.want, tt.text)
 			}
 		})
+	}
+	raw, err := websocket.JSON(json.RawMessage("\"a\xff\xfe\""))
+	if err != nil || raw.String() != "\"a\uFFFD\"" {
+		t.Errorf("got %q, %v, want what is not UTF-8 replaced", raw.String(), err)
 	}
 	if _, err := websocket.JSON(func() {}); err == nil {
 		t.Error("JSON of a function: got nil")

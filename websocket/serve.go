@@ -14,7 +14,7 @@ import (
 // the connection, f and all that belongs to it have ended.
 //
 // Until the upgrade an error is returned, for the caller's error rules to
-// answer by HTTP: faults in o, and a handshake that is refused, as an
+// answer by HTTP: faults in o ([Options.Check]), and a handshake that is refused, as an
 // [errorhandlers.Problem], because it is none (426), malformed (400), not a GET
 // (405), from a foreign origin (403), or because the server is draining or has
 // enough connections (503). It is an error, too, and the connection is not taken

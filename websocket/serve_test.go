@@ -79,6 +79,8 @@ func TestTheCloseCodeSaysHowTheConnectionEnded(t *testing.T) {
 		}, 1011, "", 1},
 		{"a panic that aborts", func(context.Context, *websocket.Conn) error { panic(http.ErrAbortHandler) }, 1006, "", 0},
 		{"JSON that is none", returns(syntax()), 1007, "invalid JSON", 0},
+		{"JSON that is decoded into what is no pointer", returns(websocket.Text("{}").Decode(struct{}{})), 1011, "", 1},
+		{"JSON that is decoded into nil", returns(websocket.Text("{}").Decode(nil)), 1011, "", 1},
 		{"a translated error", returns(&soldOut{"tea"}), 4009, "tea", 0},
 		{"a translated error of a task", taskReturns(&soldOut{"tea"}), 4009, "tea", 0},
 		{"a problem with a close code", returns(&errorhandlers.Problem{Status: 403, CloseCode: 4003, Detail: "no"}), 4003, "no", 0},
@@ -506,6 +508,27 @@ func TestMisuse(t *testing.T) {
 		})
 		dial(t, s.Server).wantEnd(1000)
 	})
+}
+
+// A task that comes too late is told so in words of this package.
+func TestGoAfterTheEnd(t *testing.T) {
+	const want = "websocket: Conn.Go after the connection ended: start what belongs to it from its function or its tasks, and what outlives it with creche.Go"
+	for name, opts := range map[string][]nursery.TaskOption{"a task": nil, "a helper": {nursery.Helper()}} {
+		for _, detach := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				raised := make(chan any, 1)
+				o := &websocket.Options{Detach: detach, OnClose: func(c *websocket.Conn, _ *websocket.CloseError) {
+					defer func() { raised <- recover() }()
+					c.Go(func(context.Context) error { t.Error("it ran"); return nil }, opts...)
+				}}
+				s := serve(t, o, returns(nil))
+				dial(t, s.Server).wantEnd(1000)
+				if got := <-raised; got != want {
+					t.Errorf("%s, Detach %v: got panic %v, want %q", name, detach, got, want)
+				}
+			})
+		}
+	}
 }
 
 func TestCloseErrorText(t *testing.T) {

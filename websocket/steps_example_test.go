@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net/http"
 	"time"
@@ -108,10 +109,13 @@ func observe(_ context.Context, r nursery.Report) {
 }
 
 func Example_steps() {
+	if err := choices.Check(); err != nil {
+		log.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /echo", creche.Handler(echoServer))
 	mux.Handle("GET /clock", creche.Handler(clock))
 	mux.Handle("GET /rooms/{room}", creche.Handler(roomServer))
-	_, _, _, _ = notify, record, choices, plainly
+	_, _, _ = notify, record, plainly
 	_ = creche.New(creche.Options{Observe: observe})
 }

@@ -28,8 +28,12 @@ func main() {
 	flag.BoolVar(&options.Plain, "plain", false, "have the frames be read and written by github.com/coder/websocket")
 	flag.Parse()
 
-	app, handler := newServer()
-	if err := app.ListenAndServe(context.Background(), *addr, handler); err != nil {
+	err := options.Check() // here, and not when somebody connects
+	if err == nil {
+		app, handler := newServer()
+		err = app.ListenAndServe(context.Background(), *addr, handler)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -75,7 +78,7 @@ func TestTheProgramEndsWithAnExitCode(t *testing.T) {
 		run.Do("POST", "/jobs", "")
 		run.Signal()
 		run.WaitFor(regexp.MustCompile("stopping"))
-		run.Signal()
+		run.Interrupt()
 		code, said := run.Wait()
 		if code != 0 {
 			t.Errorf("exit code: got %d, want 0", code)
@@ -84,4 +87,17 @@ func TestTheProgramEndsWithAnExitCode(t *testing.T) {
 			t.Errorf("standard error: got %q, want the job cut short", said)
 		}
 	})
+}
+
+// W10
+func TestTheProgramDoesNotStartWithAFault(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	said, err := exec.CommandContext(ctx, exampletest.Build(t).Path(), "-addr", "127.0.0.1:0", "-compress", "-1").CombinedOutput()
+	if want := "chat: websocket: Options.Compress is -1: want 0 or more\n"; string(said) != want {
+		t.Errorf("got %v and %q, want %q", err, said, want)
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+		t.Errorf("got %v, want exit code 1", err)
+	}
 }

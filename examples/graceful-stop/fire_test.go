@@ -109,12 +109,13 @@ func filed(t *testing.T, dir string) (orders map[string]bool, parts int) {
 // B7
 func TestSIGTERMUnderFire(t *testing.T) {
 	tests := []struct {
-		name  string
-		twice bool
-		code  int // that there must be in one round at least
+		name string
+		then func(*exampletest.Process) // after SIGTERM
+		code int                        // that there must be in one round at least
 	}{
 		{name: "with time to finish", code: 0},
-		{name: "twice, which leaves no time to finish", twice: true, code: 1},
+		{name: "twice at once, which is once", then: (*exampletest.Process).Signal, code: 0},
+		{name: "and SIGINT, which leaves no time to finish", then: soonInterrupted, code: 1},
 	}
 	program := exampletest.Build(t)
 	for _, tt := range tests {
@@ -125,14 +126,13 @@ func TestSIGTERMUnderFire(t *testing.T) {
 				run, _ := start(t, program, dir)
 				f, code, said := underFire(t, run, round, func() {
 					run.Signal()
-					if tt.twice {
-						time.Sleep(rand.N(5 * time.Millisecond))
-						run.Signal()
+					if tt.then != nil {
+						tt.then(run)
 					}
 				})
 				n := f.account(t, dir, said)
-				if code != 0 && !tt.twice {
-					t.Errorf("got exit code %d, want 0\n%s", code, said)
+				if code != 0 && code != tt.code {
+					t.Errorf("got exit code %d, want %d\n%s", code, tt.code, said)
 				}
 				answered, refused, named = answered+len(f.accepted)+len(f.full), refused+len(f.refused), named+n
 				seen = seen || code == tt.code
@@ -143,6 +143,13 @@ func TestSIGTERMUnderFire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// soonInterrupted sends SIGINT a random moment later, which is a second signal
+// however soon it comes.
+func soonInterrupted(run *exampletest.Process) {
+	time.Sleep(rand.N(5 * time.Millisecond))
+	run.Interrupt()
 }
 
 // account fails t for each request and order that was lost, and returns how

@@ -13,6 +13,10 @@ type mutant struct {
 var mutants = []mutant{
 	// Failures.
 	{"the third failure is dropped", "failure.go", "if kept {", "if kept && len(r.failures) < 2 {"},
+	{"an error that holds itself is rebuilt", "prune.go", "case p.refused == before:", "case before < 0:"},
+	{"an error without leaves is dropped", "prune.go", "if p.refused == 0 {", "if false {"},
+	{"what was filtered is of no type", "prune.go", "\t\terr = p.link\n", "\t\treturn p\n"},
+	{"a report has another task's name", "report.go", "found = r.along(way, leaf)", "found = r"},
 	{"failures come in no order", "failure.go", "r.failures = append(r.failures, f)", "r.failures = append([]*failure{f}, r.failures...)"},
 	{"failures beyond those kept are not reported", "failure.go", "if fresh || !kept {", "if fresh {"},
 	{"a failure of the body is dropped", "body.go", "n.settle(&failure{Failure: Failure{Err: err, Index: int(index)}})", "_, _ = index, err"},

@@ -99,6 +99,13 @@ func (p *Process) Signal() {
 	p.send(syscall.SIGTERM)
 }
 
+// Interrupt sends the process SIGINT, as Ctrl-C does. After [Process.Signal] it
+// is a second signal, however soon it comes.
+func (p *Process) Interrupt() {
+	p.t.Helper()
+	p.send(os.Interrupt)
+}
+
 // Kill sends the process SIGKILL.
 func (p *Process) Kill() {
 	p.t.Helper()
