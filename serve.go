@@ -28,11 +28,13 @@ type life struct {
 	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	conns    connections
-	handlers gauge // calls of the handler: see count
-	hijacked gauge // those of them that took their connection over
+	handlers underway // calls of the handler: see count
 }
 
-func (l *life) init() { l.stop = make(chan struct{}) }
+func (l *life) init() {
+	l.stop = make(chan struct{})
+	l.handlers.init()
+}
 
 func (l *life) backgroundEnds() bool {
 	l.mu.Lock()

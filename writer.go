@@ -185,16 +185,8 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if h.state == hijacked {
 		return nil, nil, http.ErrHijacked
 	}
-	// Counted before the server stops counting it, so that a stop cannot
-	// overlook it in between.
-	if w.x().outermost() {
-		w.x().App().life.hijacked.enter()
-	}
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
-		if w.x().outermost() {
-			w.x().App().life.hijacked.leave()
-		}
 		return nil, nil, err
 	}
 	// Not the pooled one, whose buffer a connection may do without for days.
