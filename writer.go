@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 )
@@ -217,14 +218,30 @@ func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 	if w.response == nil {
 		return http.ErrNotSupported
 	}
-	for under := w.response.w; ; {
-		switch v := under.(type) {
-		case http.Pusher:
-			return v.Push(target, opts)
-		case interface{ Unwrap() http.ResponseWriter }:
-			under = v.Unwrap()
-		default:
-			return http.ErrNotSupported
+	for under := range writers(w.response.w) {
+		if p, ok := under.(http.Pusher); ok {
+			return p.Push(target, opts)
+		}
+	}
+	return http.ErrNotSupported
+}
+
+// writers iterates over w and those that it wraps: a bounded number, for one may
+// wrap itself.
+func writers(w http.ResponseWriter) iter.Seq[http.ResponseWriter] {
+	return func(yield func(http.ResponseWriter) bool) {
+		for range mostWriters {
+			if !yield(w) {
+				return
+			}
+			outer, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+			if !wraps {
+				return
+			}
+			w = outer.Unwrap()
 		}
 	}
 }
+
+// mostWriters is more than anybody wraps.
+const mostWriters = 1000
