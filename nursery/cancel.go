@@ -135,7 +135,7 @@ func (n *Nursery) endedAbove() bool {
 }
 
 func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", context.Cause(n.parent))
+	c := n.cancelledBy("the parent", causeOf(n.parent))
 	c.parent = true
 	if n.parent.Err() == context.DeadlineExceeded {
 		c.err = context.DeadlineExceeded
@@ -146,7 +146,7 @@ func (n *Nursery) parentEnded() {
 
 // parentReason returns why the parent ended, in the words of [ParentCause].
 func (n *Nursery) parentReason() error {
-	reason := context.Cause(n.parent)
+	reason := causeOf(n.parent)
 	if f := n.cfg.parentCause; f != nil {
 		n.guard("ParentCause", func() {
 			if mapped := f(reason); mapped != nil {

@@ -88,7 +88,7 @@ func (l *listing) branch(n *Nursery) *twig {
 	if known || n == nil {
 		return b
 	}
-	if above := l.branch(From(n.parent)); above != nil {
+	if above := l.branch(n.above()); above != nil {
 		b = newTwig(n)
 		above.below = append(above.below, b)
 	}
