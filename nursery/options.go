@@ -203,10 +203,11 @@ func OnPanic(p PanicPolicy) Option {
 
 // A TaskOption configures one task when it is started.
 type TaskOption struct {
-	name     string
-	critical bool
-	helper   bool
-	code     uintptr
+	name      string
+	critical  bool
+	helper    bool
+	unlimited bool
+	code      uintptr
 }
 
 // Name names the task in errors, reports, listings and goroutine profiles,
@@ -229,3 +230,9 @@ func Runs(f any) TaskOption {
 // Critical makes the task's failure cancel the nursery even under [Isolate],
 // or go to the nursery's [OnCritical] function where there is one.
 func Critical() TaskOption { return TaskOption{critical: true} }
+
+// Unlimited keeps the task from being counted against a [Limit]: it runs at once,
+// is never queued and never dropped, as those of [Start] are, and [Helper]s. It
+// is for a task that owns something which has to be let go of in any case, such
+// as a connection that was accepted.
+func Unlimited() TaskOption { return TaskOption{unlimited: true} }
