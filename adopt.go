@@ -32,12 +32,13 @@ type Adopted struct {
 // tasks run opens a nursery of its own, with [App.Observer] to have their panics
 // reported where the application's are.
 //
-// Adopt does not wait, nor has run wait: a [nursery.Limit] of what is around the
-// requests does not hold for connections, which are open already. It returns false, and run is not called, where nobody
-// would join the task: there is no nursery around the requests unless App.Serve
-// or a BaseContext puts it there, and one that has closed takes no tasks. Then
-// the handler has to stay for as long as the connection is open. It must be
-// called while the handler runs. A nil ctx or run panics.
+// Adopt does not wait, nor has run wait: a [nursery.Limit] of what is around
+// the requests does not hold for connections, which are open already. It
+// returns false, and run is not called, where nobody would join the task: there
+// is no nursery around the requests unless App.Serve or a BaseContext puts it
+// there, and one that has closed takes no tasks. Then the handler has to stay
+// for as long as the connection is open. It must be called while the handler
+// runs. A nil ctx or run panics.
 func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *Adopted)) bool {
 	if ctx == nil {
 		panic("creche: Adopt: nil context")

@@ -69,12 +69,13 @@ func (n *Nursery) cancelledBy(who string, reason error) *Cancelled {
 	return &Cancelled{Nursery: n.cfg.name, By: who, reason: reason, err: context.Canceled}
 }
 
-// Cancel cancels the nursery: its context ends with a [*Cancelled] that
-// unwraps to cause, or to [context.Canceled] if cause is nil, and tasks still
-// queued are dropped. Cancelling is not a failure: Run returns nil if nothing
-// else goes wrong. The first cancellation wins, be it the parent's end, and
-// further calls do nothing. So does Cancel after the nursery closed. It does not wait, and may be called
-// from any goroutine; on a nursery that was never opened it panics.
+// Cancel cancels the nursery: its context ends with a [*Cancelled] that unwraps
+// to cause, or to [context.Canceled] if cause is nil, and tasks still queued
+// are dropped. Cancelling is not a failure: Run returns nil if nothing else
+// goes wrong. The first cancellation wins, be it the parent's end, and further
+// calls do nothing. So does Cancel after the nursery closed. It does not wait,
+// and may be called from any goroutine; on a nursery that was never opened it
+// panics.
 func (n *Nursery) Cancel(cause error) {
 	n.mustBeOpened("Cancel")
 	if cause == nil {
