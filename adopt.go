@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -16,6 +17,7 @@ import (
 type Adopted struct {
 	setting setting
 	ctx     context.Context
+	call    call
 }
 
 // Adopt has run go on with a connection that the handler of x has taken over
@@ -30,11 +32,13 @@ type Adopted struct {
 // tasks run opens a nursery of its own, with [App.Observer] to have their panics
 // reported where the application's are.
 //
-// Adopt does not wait. It returns false, and run is not called, where nobody
-// would join the task: there is no nursery around the requests unless App.Serve
-// or a BaseContext puts it there, and one that has closed takes no tasks. Then
-// the handler has to stay for as long as the connection is open. It must be
-// called while the handler runs. A nil ctx or run panics.
+// Adopt does not wait, nor has run wait: a [nursery.Limit] of what is around
+// the requests does not hold for connections, which are open already. It
+// returns false, and run is not called, where nobody would join the task: there
+// is no nursery around the requests unless App.Serve or a BaseContext puts it
+// there, and one that has closed takes no tasks. Then the handler has to stay
+// for as long as the connection is open. It must be called while the handler
+// runs. A nil ctx or run panics.
 func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *Adopted)) bool {
 	if ctx == nil {
 		panic("creche: Adopt: nil context")
@@ -42,21 +46,20 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if run == nil {
 		panic("creche: Adopt: nil function")
 	}
-	around := x.Around()
-	above := nursery.From(around)
+	above := nursery.From(x.Around())
 	if above == nil {
 		return false
 	}
 	now := x.setting.Load()
 	a := &Adopted{setting: setting{app: now.app, router: now.router, rules: *now.frame()}}
 	values := x.valuesOf(ctx)
-	leave := enterAdopted(around)
+	leave := a.enter(x.outermost())
 	err := above.TryGo(func(ctx context.Context) error {
 		defer leave()
 		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.setting.app}
-		a.run(run)
+		numbered(a.call.id, func() { a.run(run) })
 		return nil
-	}, nursery.Name(adoptedName))
+	}, nursery.Name(adoptedName), nursery.Unlimited())
 	if err != nil {
 		leave()
 	}
@@ -100,28 +103,29 @@ func (x *Exchange) valuesOf(ctx context.Context) context.Context {
 // Around returns the context around all exchanges that the request is in: that
 // of the server. [nursery.Draining] of it is the same channel for all requests.
 // It is part of the kit for authors of connection packages.
-func (x *Exchange) Around() context.Context {
+func (x *Exchange) Around() context.Context { return x.outermost().ctx }
+
+// outermost returns the exchange that is around all others of the request.
+func (x *Exchange) outermost() *Exchange {
 	for outer := ExchangeOf(x.ctx); outer != nil; outer = ExchangeOf(x.ctx) {
 		x = outer
 	}
-	return x.ctx
+	return x
 }
 
-// enterAdopted counts a connection in with the application that serves, if one
-// does, and returns what counts it out. While its handler still runs it is
-// counted twice, both as a request and as the connection of it.
-func enterAdopted(around context.Context) (leave func()) {
-	server, _ := around.Value(appKey).(*App)
-	if server == nil {
+// enter counts a connection in that was taken over in x, the outermost exchange,
+// with the application that serves, if one does, and returns what counts it out.
+// While its handler still runs that is counted, too.
+func (a *Adopted) enter(x *Exchange) (leave func()) {
+	server, _ := x.ctx.Value(appKey).(*App)
+	r := x.outer.Load()
+	if server == nil || r == nil {
 		return func() {}
 	}
-	l := &server.life
-	l.hijacked.enter()
-	l.handlers.enter()
-	return func() {
-		l.hijacked.leave()
-		l.handlers.leave()
-	}
+	a.call = call{method: r.Method, path: r.URL.Path, began: time.Now(), adopted: true}
+	a.call.keep()
+	server.life.handlers.enter(&a.call)
+	return func() { server.life.handlers.leave(&a.call) }
 }
 
 // Resolve is [Exchange.Resolve] by the rules that were in force at the

@@ -74,7 +74,7 @@ func TestTheStopTakesAdoptedConnectionsThroughItsStages(t *testing.T) {
 		s.begin(func() { s.Stop(nil) })
 		err := s.end()
 		var left *creche.UnfinishedError
-		if !errors.As(err, &left) || left.Connections != 1 || left.Requests+len(left.Tasks) != 0 {
+		if !errors.As(err, &left) || len(left.Connections) != 1 || len(left.Requests)+len(left.Tasks) != 0 {
 			t.Errorf("got %+v, want one connection and nothing else", left)
 		}
 		s.wantEvents(t, "20s stopped")

@@ -3,12 +3,15 @@
 package creche_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
 var okBody = []byte("ok")
@@ -113,4 +116,56 @@ func bytesPerRun(f func(w http.ResponseWriter, r *http.Request)) uint64 {
 	}
 	runtime.ReadMemStats(&after)
 	return (after.TotalAlloc - before.TotalAlloc) / runs
+}
+
+// R11: that a stop can name the requests costs none of them an allocation.
+func TestAllocOfBeingServed(t *testing.T) {
+	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(okBody) })
+	// The deadlines of connections in memory cost something, so both have the same.
+	bare := &http.Server{Handler: ok, ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute}
+	ln := nurserytest.Listen()
+	go bare.Serve(ln)
+	defer bare.Close()
+	want := allocsPerRequest(t, ln)
+
+	app, ours := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet}), nurserytest.Listen()
+	ended := make(chan error)
+	go func() { ended <- app.Serve(t.Context(), ours, ok) }()
+	if got := allocsPerRequest(t, ours); got > want+0.5 {
+		t.Errorf("got %.2f allocations a request, want the %.2f of net/http alone", got, want)
+	}
+	app.Stop(nil)
+	wantErr(t, <-ended, nil)
+}
+
+// allocsPerRequest returns what a request costs whose client costs nothing.
+func allocsPerRequest(t *testing.T, ln *nurserytest.Listener) float64 {
+	t.Helper()
+	c, err := ln.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	request, response := []byte(getSlash), make([]byte, 1<<10)
+	ask := func() {
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(response[:n], []byte("\r\n\r\nok")); {
+			m, err := c.Read(response[n:])
+			if n += m; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ask()
+	const runs = 10_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		ask()
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / runs // testing.AllocsPerRun would round it down
 }

@@ -34,6 +34,7 @@ type connection struct {
 	busy  bool        // only its own goroutine looks at it
 	http2 atomic.Bool // set under the mu of connections
 	gone  bool        // under that mu
+	taken atomic.Bool // by a handler: hijacked
 }
 
 var connectionKey = &contextKey{"connection"}
@@ -105,6 +106,7 @@ func (c *connections) find(conn net.Conn, state http.ConnState) (k *connection, 
 	if gone && k != nil {
 		delete(c.known, conn)
 		k.gone = true
+		k.taken.Store(state == http.StateHijacked)
 		c.http2.follow(k.http2.Load(), false)
 	}
 	return k, gone
@@ -176,11 +178,13 @@ func (l *life) count(h http.Handler) http.Handler {
 		h = http.DefaultServeMux
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !l.handlers.admit() {
+		k, known := r.Context().Value(connectionKey).(*connection)
+		c := callOf(r, k)
+		if !l.handlers.admit(c) {
 			panic(http.ErrAbortHandler)
 		}
-		defer l.handlers.leave()
-		if k, ok := r.Context().Value(connectionKey).(*connection); ok {
+		defer l.handlers.finish(c)
+		if known {
 			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
 		}
@@ -189,6 +193,6 @@ func (l *life) count(h http.Handler) http.Handler {
 			// by this, which net/http makes a GOAWAY of.
 			w.Header().Set("Connection", "close")
 		}
-		h.ServeHTTP(w, r)
+		numbered(c.id, func() { h.ServeHTTP(w, r) })
 	})
 }

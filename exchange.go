@@ -151,9 +151,6 @@ func (x *Exchange) passExit() {
 // lets go of all that a background task must not keep alive by keeping the
 // context.
 func (x *Exchange) close() {
-	if x.state() == hijacked && x.outermost() {
-		x.App().life.hijacked.leave()
-	}
 	outer := x.outer.Swap(nil)
 	if form := x.request.MultipartForm; form != nil && outer.MultipartForm == nil {
 		// The server removes the temporary files of forms on its own request
@@ -165,13 +162,6 @@ func (x *Exchange) close() {
 	x.release()
 	x.request.Body = http.NoBody
 	x.request.Form, x.request.PostForm, x.request.MultipartForm = nil, nil, nil
-}
-
-// outermost reports whether no exchange of the same application is around x:
-// that one counts the connection then.
-func (x *Exchange) outermost() bool {
-	outer := ExchangeOf(x.ctx)
-	return outer == nil || outer.App() != x.App()
 }
 
 // ExchangeOf returns the exchange that ctx belongs to, or nil outside any and

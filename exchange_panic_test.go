@@ -1,10 +1,12 @@
 package creche_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
@@ -380,4 +382,51 @@ func TestObserverPanicsAreLoggedOnly(t *testing.T) {
 			t.Errorf("got %d calls of the observer, want 1", calls.Load())
 		}
 	})
+}
+
+// askingLog is a handler of logs that panics at errors: if it finds a value, or always.
+type askingLog struct {
+	slog.Handler
+	key any
+}
+
+func (h askingLog) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError && (h.key == nil || ctx.Value(h.key) != nil) {
+		panic("the log is broken")
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// Nor must a panic of the logger, wherever it comes from; what it was to tell is
+// told without the context, or by the logger of the process.
+//
+// R6, B2
+func TestALoggerThatPanics(t *testing.T) {
+	for name, key := range map[string]any{"for a value of the request": http.ServerContextKey, "at all errors": nil} {
+		in(t, name, func(t *testing.T) {
+			var logged bytes.Buffer
+			text := slog.NewTextHandler(&logged, nil)
+			before := slog.Default()
+			slog.SetDefault(slog.New(text))
+			t.Cleanup(func() { slog.SetDefault(before) })
+			s := prepared(creche.Options{})
+			s.App = creche.New(creche.Options{
+				IgnoreSignals: true, Logger: slog.New(askingLog{text, key}),
+				Observe: func(context.Context, nursery.Report) { panic("in the observer") },
+			})
+			go func() { s.ended <- s.Serve(t.Context(), s.listener, s.Middleware(failing(errBoom))) }()
+			answer := s.ask(t)
+			wantReply(t, <-answer, http.StatusInternalServerError, "Internal Server Error")
+			wantErr(t, s.Go(t.Context(), "job", func(context.Context) error { return errPlain }), nil)
+			synctest.Wait()
+			s.Stop(nil)
+			wantErr(t, s.end(), nil)
+			s.client.CloseIdleConnections()
+			for _, want := range []string{errBoom.Error(), errPlain.Error(), "in the observer", "the log is broken"} {
+				if got := logged.String(); !strings.Contains(got, want) {
+					t.Errorf("got log %q, want %q in it", got, want)
+				}
+			}
+		})
+	}
 }

@@ -10,30 +10,11 @@ type gauge struct {
 	mu    sync.Mutex
 	count int
 	empty chan struct{} // closed when count falls to 0; nil unless awaited
-	shut  bool
 }
 
 func (g *gauge) enter() { g.add(1) }
 
 func (g *gauge) leave() { g.add(-1) }
-
-// admit counts one more, and returns true, unless g has been shut.
-func (g *gauge) admit() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut {
-		return false
-	}
-	g.count++
-	return true
-}
-
-// shutOut has g admit nothing more.
-func (g *gauge) shutOut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.shut = true
-}
 
 // follow counts something that was under way, or not, and now is, or not.
 func (g *gauge) follow(was, is bool) {
@@ -48,6 +29,11 @@ func (g *gauge) follow(was, is bool) {
 func (g *gauge) add(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.change(n)
+}
+
+// change is add for who holds the lock.
+func (g *gauge) change(n int) {
 	g.count += n
 	if g.count == 0 && g.empty != nil {
 		close(g.empty)

@@ -46,16 +46,22 @@ func (x *Exchange) saysGone(err error) bool {
 	return gone && !nursery.Is(context.Cause(x.ctx), ErrShutdown)
 }
 
-// lastOp returns the innermost operation of the network that err is of.
+// lastOp returns the innermost operation of the network that err is of, or one of
+// the last of more than there ever are, as of one that wraps itself.
 func lastOp(err error) (op *net.OpError) {
-	for {
+	for range mostOps {
 		inner, ok := nursery.AsType[*net.OpError](err)
 		if !ok {
-			return op
+			break
 		}
 		op, err = inner, inner.Err
 	}
+	return op
 }
+
+// mostOps is how many operations may be of one another: a proxy's is of the
+// connection to it.
+const mostOps = 32
 
 // besides returns what err has besides the leaving of the client: nil where
 // that is all.

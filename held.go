@@ -272,7 +272,7 @@ func (x *Exchange) keepMiddlewares(w http.ResponseWriter) {
 
 // isUnder reports whether w is, or wraps, the writer of x.
 func (x *Exchange) isUnder(w http.ResponseWriter) bool {
-	for {
+	for w := range writers(w) {
 		switch v := w.(type) {
 		case http1Writer:
 			return v.x() == x
@@ -280,12 +280,9 @@ func (x *Exchange) isUnder(w http.ResponseWriter) bool {
 			return v.x() == x
 		case *writer:
 			return v.x() == x
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return false
 		}
 	}
+	return false
 }
 
 // Held returns status and body of the response while it is held back, and a

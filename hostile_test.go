@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"syscall"
 	"testing"
 
 	"github.com/creche-go/creche"
@@ -161,4 +164,73 @@ func TestAStartThatFailsWithoutEnd(t *testing.T) {
 			t.Errorf("got %v, want the service's error", err)
 		}
 	})
+}
+
+// R5: as what a write failed with, too.
+func TestAResponseThatFailsWithoutEnd(t *testing.T) {
+	op := &net.OpError{Op: "write"}
+	op.Err = &ring{op}
+	sent := &net.OpError{Op: "write", Err: syscall.EPIPE}
+	bad := endless()
+	bad["an operation of itself"] = op
+	bad["operations of one another"] = &net.OpError{Op: "proxy", Err: &ring{sent}}
+	for name, err := range bad {
+		in(t, name, func(t *testing.T) {
+			app, seen := watched(creche.Options{Logger: muted})
+			h := app.Middleware(creche.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+				_, _ = w.Write([]byte("ok"))
+				_ = http.NewResponseController(w).Flush()
+				_, err := w.Write([]byte("ok"))
+				return err
+			}))
+			w := &unwritable{ResponseRecorder: httptest.NewRecorder(), err: err}
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			want := 1
+			if _, left := err.(*net.OpError); left { // the client has
+				want = 0
+			}
+			if got := len(seen.reports()); got != want {
+				t.Errorf("got %d reports, want %d", got, want)
+			}
+		})
+	}
+}
+
+// unwritable is a writer whose writes fail.
+type unwritable struct {
+	*httptest.ResponseRecorder
+	err error
+}
+
+func (w *unwritable) Write([]byte) (int, error) { return 0, w.err }
+
+// loop is a writer that wraps itself.
+type loop struct{ http.ResponseWriter }
+
+func (l loop) Unwrap() http.ResponseWriter { return l }
+
+// R4
+func TestAWriterThatWrapsItself(t *testing.T) {
+	app, _ := watched(creche.Options{})
+	inside := app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Middleware", "1") // by which the writers are gone through
+		creche.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.WriteString(w, "ok")
+			return err
+		})(loop{w}, r)
+	}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	w := httptest.NewRecorder()
+	inside.ServeHTTP(w, r)
+	if w.Body.String() != "ok" {
+		t.Errorf("got %d %q, want the handler's answer", w.Code, w.Body)
+	}
+
+	outside := app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := w.(http.Pusher).Push("/", nil); err != http.ErrNotSupported {
+			t.Errorf("got %v, want %v", err, http.ErrNotSupported)
+		}
+	}))
+	r.ProtoMajor, r.ProtoMinor = 2, 0
+	outside.ServeHTTP(loop{httptest.NewRecorder()}, r)
 }

@@ -34,10 +34,9 @@ func (s *server) logStopping() {
 // logCancelling tells how many requests and connections are about to be
 // cancelled, if any are.
 func (s *server) logCancelling() {
-	l := &s.app.life
-	connections := l.hijacked.len()
-	if requests := max(0, l.handlers.len()-connections); requests+connections > 0 {
-		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", requests), slog.Int("connections", connections))
+	requests, connections := s.app.life.handlers.left()
+	if len(requests)+len(connections) > 0 {
+		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", len(requests)), slog.Int("connections", len(connections)))
 	}
 }
 

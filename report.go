@@ -185,7 +185,29 @@ func (a *App) observeWith(ctx context.Context, r nursery.Report, more func() []s
 		attrs = append(attrs, slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path))
 	}
 	attrs = append(attrs, more()...)
-	a.log().LogAttrs(ctx, slog.LevelError, "creche: "+r.Kind(), attrs...)
+	a.logError(ctx, "creche: "+r.Kind(), attrs...)
+}
+
+// logError logs. A logger that panics must not cost a client its answer either: it
+// may do so because a value of ctx cannot be asked for, and else there is that of
+// the process, which is told of the panic, too.
+func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+	var broken any
+	try := func(log *slog.Logger, ctx context.Context, msg string, attrs ...slog.Attr) (done bool) {
+		defer func() {
+			if v := recover(); v != nil {
+				broken = v
+			}
+		}()
+		log.LogAttrs(ctx, slog.LevelError, msg, attrs...)
+		return true
+	}
+	if try(a.log(), ctx, msg, attrs...) {
+		return
+	}
+	ctx = context.Background()
+	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	_ = try(a.log(), ctx, msg, attrs...) || try(slog.Default(), ctx, msg, attrs...)
 }
 
 // tell returns false if the observer panicked: that must not cost a client
@@ -193,7 +215,7 @@ func (a *App) observeWith(ctx context.Context, r nursery.Report, more func() []s
 func (a *App) tell(ctx context.Context, r nursery.Report) (told bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.log().LogAttrs(ctx, slog.LevelError, "creche: panic in Options.Observe", slog.Any("panic", v))
+			a.logError(ctx, "creche: panic in Options.Observe", slog.Any("panic", v))
 		}
 	}()
 	a.options.Observe(ctx, r)

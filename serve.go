@@ -26,13 +26,13 @@ type life struct {
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	signals  signals
 	conns    connections
-	handlers gauge // calls of the handler: see count
-	hijacked gauge // those of them that took their connection over
+	handlers underway // calls of the handler: see count
 }
 
 func (l *life) init() {
 	l.stop = make(chan struct{})
 	l.signals.init()
+	l.handlers.init()
 }
 
 func (l *life) backgroundEnds() bool {
@@ -105,13 +105,13 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // them twice.
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
-// error of a critical task, with its name, or of a service, or the error that ended a listener;
-// joined with the errors of services that did not stop well, and with an
-// [*UnfinishedError] if something ignored its cancellation until the budget was
-// spent. Faults in the configuration are returned before anything is served.
-// Where the start fails, what had started is stopped, in reverse, and
-// background tasks that were handed over before are cancelled and joined. Serve
-// closes the listeners in any case, and an App serves once.
+// error of a critical task, with its name, or of a service, or the error that
+// ended a listener; joined with the errors of services that did not stop well,
+// and with an [*UnfinishedError] if something ignored its cancellation until
+// the budget was spent. Faults in the configuration are returned before
+// anything is served. Where the start fails, what had started is stopped, in
+// reverse, and background tasks that were handed over before are cancelled and
+// joined. Serve closes the listeners in any case, and an App serves once.
 //
 // The values of ctx are visible in every request. A nil h is the handler of
 // [Options.Server] or else [http.DefaultServeMux]. A nil ctx or listener panics.

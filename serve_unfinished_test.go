@@ -48,6 +48,16 @@ func TestAStopEndsWhateverIsLeft(t *testing.T) {
 			want:  gaveUp + "background task without a name (github.com/creche-go/creche_test.clings)",
 		},
 		{
+			name: "several of one name, and without",
+			start: func(t *testing.T, s *served) {
+				for _, name := range []string{"a", "b", "", "a", "", "a"} {
+					wantErr(t, s.Go(t.Context(), name, clings), nil)
+				}
+			},
+			want: gaveUp + "3 background tasks a (the oldest 1m20s old), background task b (1m20s old), " +
+				"2 background tasks without a name (github.com/creche-go/creche_test.clings)",
+		},
+		{
 			name: "a child of a background task",
 			start: func(t *testing.T, s *served) {
 				wantErr(t, s.Go(t.Context(), "parent", func(ctx context.Context) error {

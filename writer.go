@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 )
@@ -185,16 +186,8 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if h.state == hijacked {
 		return nil, nil, http.ErrHijacked
 	}
-	// Counted before the server stops counting it, so that a stop cannot
-	// overlook it in between.
-	if w.x().outermost() {
-		w.x().App().life.hijacked.enter()
-	}
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
-		if w.x().outermost() {
-			w.x().App().life.hijacked.leave()
-		}
 		return nil, nil, err
 	}
 	// Not the pooled one, whose buffer a connection may do without for days.
@@ -225,14 +218,30 @@ func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 	if w.response == nil {
 		return http.ErrNotSupported
 	}
-	for under := w.response.w; ; {
-		switch v := under.(type) {
-		case http.Pusher:
-			return v.Push(target, opts)
-		case interface{ Unwrap() http.ResponseWriter }:
-			under = v.Unwrap()
-		default:
-			return http.ErrNotSupported
+	for under := range writers(w.response.w) {
+		if p, ok := under.(http.Pusher); ok {
+			return p.Push(target, opts)
+		}
+	}
+	return http.ErrNotSupported
+}
+
+// writers iterates over w and those that it wraps: a bounded number, for one may
+// wrap itself.
+func writers(w http.ResponseWriter) iter.Seq[http.ResponseWriter] {
+	return func(yield func(http.ResponseWriter) bool) {
+		for range mostWriters {
+			if !yield(w) {
+				return
+			}
+			outer, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+			if !wraps {
+				return
+			}
+			w = outer.Unwrap()
 		}
 	}
 }
+
+// mostWriters is more than anybody wraps.
+const mostWriters = 1000

@@ -1,6 +1,7 @@
 package errorhandlers_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -201,6 +202,9 @@ func TestARuleThatFailsWithARing(t *testing.T) {
 		"a ring beside a decline":       {errors.Join(ring, errorhandlers.ErrDecline), true},
 		"a decline that is wrapped":     {fmt.Errorf("x: %w", errorhandlers.ErrDecline), true},
 		"an error that is uncomparable": {figures{1}, false},
+		"a panic with a decline":        {panicOf(errorhandlers.ErrDecline), false},
+		"a panic with a decline beside": {panicOf(errors.Join(errorhandlers.ErrDecline, errOther)), false},
+		"a panic that is wrapped":       {fmt.Errorf("x: %w", panicOf(errorhandlers.ErrDecline)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &frame{Set: compile(t, errorhandlers.OnIs(errSentinel, fail(tt.err)))}
@@ -216,6 +220,12 @@ func TestARuleThatFailsWithARing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// panicOf returns a panic with v, as a nursery returns it.
+func panicOf(v any) error {
+	return nursery.Run(context.Background(), func(context.Context, *nursery.Nursery) error { panic(v) },
+		nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(func(context.Context, nursery.Report) {}))
 }
 
 // figures cannot be compared.

@@ -3,7 +3,8 @@ package errorhandlers
 import (
 	"errors"
 	"net/http"
-	"slices"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // Search is the way in which one kind of caller (a router's adapter, say)
@@ -126,11 +127,14 @@ func (w *walk) judge(result error, rule *Rule, handed error) verdict {
 	}
 }
 
-// declines is errors.Is(result, ErrDecline) for errors that may hold themselves.
+// declines reports whether a handler returned ErrDecline. To panic with it is not
+// that: panics are told, whatever their value.
 func declines(result error) bool {
-	return result == ErrDecline || slices.ContainsFunc(grow(tree{}, result, -1, false).links, func(link error) bool {
-		return link == ErrDecline || saysItIs(link, ErrDecline)
-	})
+	if result == ErrDecline {
+		return true
+	}
+	_, panicked := nursery.AsType[*nursery.PanicError](result)
+	return !panicked && nursery.Is(result, ErrDecline)
 }
 
 // group asks the rules for the group, if err is one.

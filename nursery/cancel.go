@@ -69,12 +69,13 @@ func (n *Nursery) cancelledBy(who string, reason error) *Cancelled {
 	return &Cancelled{Nursery: n.cfg.name, By: who, reason: reason, err: context.Canceled}
 }
 
-// Cancel cancels the nursery: its context ends with a [*Cancelled] that
-// unwraps to cause, or to [context.Canceled] if cause is nil, and tasks still
-// queued are dropped. Cancelling is not a failure: Run returns nil if nothing
-// else goes wrong. The first cancellation wins, be it the parent's end, and
-// further calls do nothing. So does Cancel after the nursery closed. It does not wait, and may be called
-// from any goroutine; on a nursery that was never opened it panics.
+// Cancel cancels the nursery: its context ends with a [*Cancelled] that unwraps
+// to cause, or to [context.Canceled] if cause is nil, and tasks still queued
+// are dropped. Cancelling is not a failure: Run returns nil if nothing else
+// goes wrong. The first cancellation wins, be it the parent's end, and further
+// calls do nothing. So does Cancel after the nursery closed. It does not wait,
+// and may be called from any goroutine; on a nursery that was never opened it
+// panics.
 func (n *Nursery) Cancel(cause error) {
 	n.mustBeOpened("Cancel")
 	if cause == nil {
@@ -135,7 +136,7 @@ func (n *Nursery) endedAbove() bool {
 }
 
 func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", context.Cause(n.parent))
+	c := n.cancelledBy("the parent", causeOf(n.parent))
 	c.parent = true
 	if n.parent.Err() == context.DeadlineExceeded {
 		c.err = context.DeadlineExceeded
@@ -146,7 +147,7 @@ func (n *Nursery) parentEnded() {
 
 // parentReason returns why the parent ended, in the words of [ParentCause].
 func (n *Nursery) parentReason() error {
-	reason := context.Cause(n.parent)
+	reason := causeOf(n.parent)
 	if f := n.cfg.parentCause; f != nil {
 		n.guard("ParentCause", func() {
 			if mapped := f(reason); mapped != nil {

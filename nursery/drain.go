@@ -74,7 +74,7 @@ func (n *Nursery) draining() <-chan struct{} {
 // heedAbove has n told when a nursery above it is. Locks are taken one after
 // the other, never one inside the other.
 func (n *Nursery) heedAbove() {
-	above := From(n.parent)
+	above := n.above()
 	if above == nil {
 		return
 	}
@@ -165,7 +165,7 @@ func (n *Nursery) undrain() {
 
 // drains reports whether n, or one above it, has been told to drain.
 func (n *Nursery) drains() bool {
-	for ; n != nil; n = From(n.parent) {
+	for ; n != nil; n = n.above() {
 		if n.rare.Load() == nil {
 			continue
 		}

@@ -122,7 +122,7 @@ func (n *Nursery) parentCause() error {
 	if n.parent.Err() == nil {
 		return nil
 	}
-	cause := context.Cause(n.parent)
+	cause := causeOf(n.parent)
 	if isContextError(cause) {
 		return nil
 	}

@@ -15,8 +15,14 @@ const (
 )
 
 // label labels the goroutine that is about to run t with t's name, or takes
-// the labels of the task before it away, and reports whether it has some now.
-func (t *task) label() bool {
+// the labels of the task before it away, and reports whether it has some now. The
+// task does not run yet, and nothing catches a panic of its context.
+func (t *task) label() (has bool) {
+	guarded(valueOf, func() { has = t.relabel() })
+	return has
+}
+
+func (t *task) relabel() bool {
 	ctx := context.Context((*scope)(t.n))
 	name := t.name()
 	if name != "" {

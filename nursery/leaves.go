@@ -14,13 +14,14 @@ const (
 	maxWalked = 1 << 20 // branches in all
 )
 
-// Leaves iterates over the leaves of err depth first, from left to right: for
-// a [*MultiError] that is the order of failing. It sees through whatever
-// wraps several errors ([*MultiError], [errors.Join], fmt.Errorf with several
-// %w). A leaf is the outermost error of a chain that wraps no several errors
-// any more; what wraps exactly one belongs to the chain. An err of nil has no
-// leaves, and a MultiError is never one, however few failures it holds; a
-// [*Cancelled] always is, whatever its reason. Trees that hold themselves, or are 100 000 deep, are walked safely.
+// Leaves iterates over the leaves of err depth first, from left to right: for a
+// [*MultiError] that is the order of failing. It sees through whatever wraps
+// several errors ([*MultiError], [errors.Join], fmt.Errorf with several %w). A
+// leaf is the outermost error of a chain that wraps no several errors any more;
+// what wraps exactly one belongs to the chain. An err of nil has no leaves, and
+// a MultiError is never one, however few failures it holds; a [*Cancelled]
+// always is, whatever its reason. Trees that hold themselves, or are 100 000
+// deep, are walked safely.
 func Leaves(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		walk(err, func(leaf error, _ []step) bool { return yield(leaf) })

@@ -354,3 +354,43 @@ func TestALimitUnderContention(t *testing.T) {
 		t.Errorf("got %v, want nil", err)
 	}
 }
+
+// N11
+func TestAnUnlimitedTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running, most, ran atomic.Int64
+		counted := func(context.Context) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			time.Sleep(time.Second)
+			running.Add(-1)
+			ran.Add(1)
+			return nil
+		}
+		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(counted)
+			n.Go(counted)
+			for _, opts := range [][]nursery.TaskOption{{nursery.Unlimited()}, {nursery.Unlimited(), nursery.Name("named")}} {
+				began := time.Now()
+				ended := make(chan time.Time, 1)
+				if err := n.TryGo(func(context.Context) error { ended <- time.Now(); return nil }, opts...); err != nil {
+					t.Errorf("got %v, want nil though the queue is full", err)
+				}
+				if at := <-ended; !at.Equal(began) {
+					t.Errorf("it ran after %v, want at once", at.Sub(began))
+				}
+			}
+			synctest.Wait()
+			if err := n.TryGo(succeeds); err != nursery.ErrFull {
+				t.Errorf("got %v, want %v: it gives nobody its place", err, nursery.ErrFull)
+			}
+			time.Sleep(time.Minute)
+			n.Go(ignores)
+			n.Cancel(nil)
+			n.Go(func(ctx context.Context) error { ran.Add(1); return ctx.Err() }, nursery.Unlimited())
+			return nil
+		}, nursery.Limit(1), nursery.Queue(1))
+		if err != nil || most.Load() != 1 || ran.Load() != 3 {
+			t.Errorf("got %v, %d counted tasks at once and %d that ran, want nil, 1, 3", err, most.Load(), ran.Load())
+		}
+	})
+}

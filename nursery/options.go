@@ -160,9 +160,9 @@ func ParentCause(f func(cause error) error) Option {
 }
 
 // OnCritical hands the failure of a [Critical] task to f, with the task's name
-// and place, in the task's goroutine, instead of cancelling the nursery and returning it from the join.
-// If f panics that is logged, and the failure taken as if there were no f. A
-// nil f panics.
+// and place, in the task's goroutine, instead of cancelling the nursery and
+// returning it from the join. If f panics that is logged, and the failure taken
+// as if there were no f. A nil f panics.
 func OnCritical(f func(f Failure)) Option {
 	if f == nil {
 		panic("nursery: OnCritical: nil function")
@@ -203,10 +203,11 @@ func OnPanic(p PanicPolicy) Option {
 
 // A TaskOption configures one task when it is started.
 type TaskOption struct {
-	name     string
-	critical bool
-	helper   bool
-	code     uintptr
+	name      string
+	critical  bool
+	helper    bool
+	unlimited bool
+	code      uintptr
 }
 
 // Name names the task in errors, reports, listings and goroutine profiles,
@@ -229,3 +230,9 @@ func Runs(f any) TaskOption {
 // Critical makes the task's failure cancel the nursery even under [Isolate],
 // or go to the nursery's [OnCritical] function where there is one.
 func Critical() TaskOption { return TaskOption{critical: true} }
+
+// Unlimited keeps the task from being counted against a [Limit]: it runs at once,
+// is never queued and never dropped, as those of [Start] are, and [Helper]s. It
+// is for a task that owns something which has to be let go of in any case, such
+// as a connection that was accepted.
+func Unlimited() TaskOption { return TaskOption{unlimited: true} }

@@ -114,16 +114,18 @@ func (p *pruner) below(err error) error {
 
 // knows asks about the links from err to the branch below it.
 func (p *pruner) knows(err error) bool {
-	for link := err; ; {
+	link := err
+	for range maxChain {
 		next, kids := below(link)
 		if kids != nil || next == nil {
-			return false
+			break
 		}
 		if p.known(link) {
 			return true
 		}
 		link = next
 	}
+	return false
 }
 
 // rebuild puts the kids that were kept (the others are nil) under a node of
@@ -139,9 +141,10 @@ func rebuild(err, node error, kept []error) error {
 		inner = &pruned{link: node, kept: compact(kept)}
 	}
 	var links []error
-	for link := err; ; {
+	link := err
+	for range maxChain {
 		next, kids := below(link)
-		if kids != nil || next == nil { // nil: its Unwrap says one thing now and another then
+		if kids != nil || next == nil { // its Unwrap may say one thing now and another then
 			break
 		}
 		links = append(links, link)

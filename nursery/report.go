@@ -138,16 +138,24 @@ func (n *Nursery) report(f Failure) {
 	ctx := (*scope)(n)
 	r := Report{Nursery: n.title(), Failure: f}
 	observe := n.observer()
-	if observe == nil || !n.guard("Observe", func() { observe(ctx, r) }) {
-		logged(func() { slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...) })
+	if observe != nil && n.guard("Observe", func() { observe(ctx, r) }) {
+		return
+	}
+	log := func(ctx context.Context) func() {
+		return func() { slog.LogAttrs(ctx, slog.LevelError, "nursery: "+r.Kind(), r.LogAttrs()...) }
+	}
+	if !logged(log(ctx)) { // its handler may have asked ctx for values, and that have panicked
+		logged(log(context.Background()))
 	}
 }
 
-// logged calls log, which calls the default logger's handler. There is nobody
-// left to tell if that panics, and the process must not end for it.
-func logged(log func()) {
+// logged calls log, which calls the default logger's handler, and returns false
+// if that panics: there is nobody left to tell, and the process must not end for
+// it.
+func logged(log func()) (done bool) {
 	defer func() { _ = recover() }()
 	log()
+	return true
 }
 
 // Kind says what is reported in a word: panic or failure.
@@ -162,9 +170,13 @@ func (r Report) Kind() string {
 // of a task that has ended, where nothing would catch its panic: guard logs
 // it and returns false.
 func (n *Nursery) guard(option string, f func()) (ok bool) {
+	return guarded("the function of "+option, f)
+}
+
+func guarded(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logged(func() { slog.Error("nursery: panic in the function of "+option, "panic", v) })
+			logged(func() { slog.Error("nursery: panic in "+what, "panic", v) })
 		}
 	}()
 	f()
@@ -174,7 +186,7 @@ func (n *Nursery) guard(option string, f func()) (ok bool) {
 // title returns the name of n or, as many have none, of the nearest above that
 // has one: what All runs in a request is reported as the request's.
 func (n *Nursery) title() string {
-	for ; n != nil; n = From(n.parent) {
+	for ; n != nil; n = n.above() {
 		if n.cfg.name != "" {
 			return n.cfg.name
 		}
@@ -183,7 +195,7 @@ func (n *Nursery) title() string {
 }
 
 func (n *Nursery) observer() func(context.Context, Report) {
-	for ; n != nil; n = From(n.parent) {
+	for ; n != nil; n = n.above() {
 		if n.cfg.observe != nil {
 			return n.cfg.observe
 		}

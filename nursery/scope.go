@@ -32,6 +32,28 @@ func From(ctx context.Context) *Nursery {
 	return n
 }
 
+// above returns the nursery around n, or nil. Contexts in between are others', and
+// their Value may panic where nothing would catch that: in the goroutine of a
+// task that has ended, a timer's, or the one of a parent's end. A panic there is
+// logged, and there is nothing above.
+func (n *Nursery) above() (above *Nursery) {
+	if s, ok := n.parent.(*scope); ok {
+		return (*Nursery)(s)
+	}
+	guarded(valueOf, func() { above = From(n.parent) })
+	return above
+}
+
+// causeOf is [context.Cause], which asks for a value, in the same way.
+func causeOf(ctx context.Context) (cause error) {
+	if !guarded(valueOf, func() { cause = context.Cause(ctx) }) {
+		cause = ctx.Err()
+	}
+	return cause
+}
+
+const valueOf = "the Value of a context"
+
 // Deadline returns the parent's: a nursery has none of its own.
 func (s *scope) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 
@@ -147,6 +169,6 @@ func (n *Nursery) stopFollowing() {
 	n.unfollow = nil
 	n.mu.Unlock()
 	if unfollow != nil {
-		unfollow()
+		guarded(valueOf, func() { unfollow() })
 	}
 }

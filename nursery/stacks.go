@@ -11,8 +11,9 @@ import (
 // goroutines are now: of those that have ended it stays empty, and of what was
 // attached (see [Nursery.Attach]), for it runs in a goroutine that is not ours
 // to label. Tasks of one name in nurseries of one title cannot be told apart,
-// and each is given the stacks of all. It takes a profile of all goroutines of the process, which stops
-// them for some milliseconds, so it is for reports on what is stuck.
+// and each is given the stacks of all. It takes a profile of all goroutines of
+// the process, which stops them for some milliseconds, so it is for reports on
+// what is stuck.
 func (t *Tree) AddStacks() {
 	var profile bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1) // a Buffer takes all

@@ -98,7 +98,7 @@ func (h *beginning[T]) say(t *task, v T) {
 func (s *solo) begins(ctx context.Context, ready <-chan struct{}) bool {
 	if own, ok := ctx.(*scope); !ok || (*Nursery)(own) != s.n || s.shielded {
 		unfollow := context.AfterFunc(ctx, func() { s.giveUp(ctx) })
-		defer unfollow()
+		defer guarded(valueOf, func() { unfollow() })
 	}
 	select {
 	case <-ready:
@@ -115,10 +115,11 @@ func (s *solo) begins(ctx context.Context, ready <-chan struct{}) bool {
 
 // giveUp stops the task because ctx has ended, unless it is ready.
 func (s *solo) giveUp(ctx context.Context) {
+	cause := causeOf(ctx)
 	s.mu.Lock()
 	pending := s.pending
 	if pending && s.stopped == nil {
-		s.stopped = s.n.cancelledBy("Start", context.Cause(ctx))
+		s.stopped = s.n.cancelledBy("Start", cause)
 	}
 	s.mu.Unlock()
 	if pending {

@@ -104,6 +104,7 @@ func (t *task) apply(o TaskOption) {
 	}
 	t.critical = t.critical || o.critical
 	t.helper = t.helper || o.helper
+	t.unlimited = t.unlimited || o.unlimited
 }
 
 // spawn starts every goroutine of the module, and of the modules on top of

@@ -69,7 +69,7 @@ func (s *timeScope) close() {
 		s.cancel(closedCause)
 	}
 	if s.unfollow != nil {
-		s.unfollow()
+		guarded(valueOf, func() { s.unfollow() })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,9 +224,9 @@ func (r *trunk) Err() error {
 }
 
 // Value leads context.Cause to the cause once there is one.
-func (r *trunk) Value(key any) any {
+func (r *trunk) Value(key any) (v any) {
 	if e := r.end.Load(); e != nil && e.why != nil {
-		return e.why.Value(key)
+		guarded(valueOf, func() { v = e.why.Value(key) })
 	}
-	return nil
+	return v
 }

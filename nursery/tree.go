@@ -88,7 +88,7 @@ func (l *listing) branch(n *Nursery) *twig {
 	if known || n == nil {
 		return b
 	}
-	if above := l.branch(From(n.parent)); above != nil {
+	if above := l.branch(n.above()); above != nil {
 		b = newTwig(n)
 		above.below = append(above.below, b)
 	}
@@ -237,9 +237,15 @@ func (t TaskInfo) print(w io.Writer, indent string) {
 	if t.Helper {
 		state += " helper"
 	}
-	fmt.Fprintf(w, "%s%s %s, %s", indent, state, who, t.Func)
+	fmt.Fprintf(w, "%s%s %s", indent, state, who)
+	if t.Func != "" {
+		fmt.Fprintf(w, ", %s", t.Func)
+	}
 	if !t.Began.IsZero() {
-		fmt.Fprintf(w, ", for %v, from %s", time.Since(t.Began).Round(time.Millisecond), t.Place)
+		fmt.Fprintf(w, ", for %v", time.Since(t.Began).Round(time.Millisecond))
+	}
+	if t.Place != "" {
+		fmt.Fprintf(w, ", from %s", t.Place)
 	}
 	fmt.Fprintln(w)
 	for line := range strings.Lines(t.Stack) {

@@ -141,7 +141,7 @@ func TestAStopWithFunctionsThatAreDeaf(t *testing.T) {
 			time.Sleep(time.Hour)
 			return err
 		}, []group{{answers, 3}, {silent, 2}})
-		if e, ok := errors.AsType[*creche.UnfinishedError](f.err); !ok || e.Connections != 5 || len(e.Tasks)+e.Requests > 0 {
+		if e, ok := errors.AsType[*creche.UnfinishedError](f.err); !ok || len(e.Connections) != 5 || len(e.Tasks)+len(e.Requests) > 0 {
 			t.Errorf("Serve returned %v, want five connections unfinished", f.err)
 		}
 		f.wantCodes(t, websocket.GoingAway, group{answers, 3}, group{silent, 2})

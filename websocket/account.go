@@ -14,7 +14,7 @@ import (
 // last connection of a server that stops has ended and some of them had to be
 // aborted. It is reported once, before [creche.App.Serve] returns, and is no
 // error of Serve: peers that are out of reach are no work left undone. (Functions
-// that ignore their cancellation are, and are counted in a
+// that ignore their cancellation are, and are named in a
 // [creche.UnfinishedError].) If none was aborted, a line in the log has the
 // numbers.
 //

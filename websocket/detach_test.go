@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -81,6 +82,42 @@ func TestADetachedConnectionOutlivesItsHandler(t *testing.T) {
 			t.Errorf("got %d connections at the end, want none", got)
 		}
 	})
+}
+
+// A nursery around the requests that has a limit, full or not, lets no connection
+// wait that is open already, and drops none.
+//
+// W1, W13
+func TestDetachedConnectionsUnderALimit(t *testing.T) {
+	for _, queue := range []int{0, 10} {
+		t.Run(fmt.Sprintf("with a queue of %d", queue), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var around nursery.Nursery
+				base := around.Open(context.Background(), nursery.Limit(1), nursery.Queue(queue))
+				around.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+				app, open := creche.New(creche.Options{}), websocket.NewLimit(9)
+				ended := make(chan error, 2)
+				o := &websocket.Options{Detach: true, Connections: open, OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ended <- e }}
+				s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_ = upgrade(w, r, o, echo)
+				})), nurserytest.Configure(func(srv *http.Server) {
+					srv.BaseContext = func(net.Listener) context.Context { return base }
+				}))
+				peers := []*peer{dial(t, s), dial(t, s)}
+				for _, p := range peers {
+					p.text("tea")
+					p.want(opText, "tea")
+				}
+				around.Cancel(creche.ErrShutdown)
+				for _, p := range peers {
+					p.wantEnd(websocket.GoingAway)
+				}
+				if err := around.Join(); err != nil || open.Len() != 0 || len(ended) != 2 {
+					t.Errorf("got %v, %d open and %d ended, want nil, none and both", err, open.Len(), len(ended))
+				}
+			})
+		})
+	}
 }
 
 // above is a context with the nursery of another.

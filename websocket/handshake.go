@@ -166,18 +166,25 @@ func hijackable(w http.ResponseWriter) bool {
 	return false
 }
 
-// writers iterates over w and those that it wraps.
+// writers iterates over w and those that it wraps: a bounded number, for one may
+// wrap itself.
 func writers(w http.ResponseWriter) iter.Seq[http.ResponseWriter] {
 	return func(yield func(http.ResponseWriter) bool) {
-		for yield(w) {
-			outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-			if !ok {
+		for range mostWriters {
+			if !yield(w) {
+				return
+			}
+			outer, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+			if !wraps {
 				return
 			}
 			w = outer.Unwrap()
 		}
 	}
 }
+
+// mostWriters is more than anybody wraps.
+const mostWriters = 1000
 
 // errBegun is why a request is not upgraded whose handler, or middleware of it, has
 // written something: the peer would find the answer to the handshake in a body.

@@ -135,19 +135,30 @@ func TestSubprotocolAndRequestReachTheFunction(t *testing.T) {
 }
 
 func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var got error
-		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			got = upgrade(struct{ http.ResponseWriter }{w}, r, nil, echo)
-			w.WriteHeader(http.StatusTeapot)
-		}))
-		response := get(t, s, handshake+"\r\n")
-		if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "http.Hijacker") {
-			t.Errorf("got %s and %v, want a plain error", response.Status, got)
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-	})
+	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"one that wraps nothing": func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
+		"one that wraps itself":  func(w http.ResponseWriter) http.ResponseWriter { return loop{w} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got error
+				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					got = upgrade(wrap(w), r, nil, echo)
+					w.WriteHeader(http.StatusTeapot)
+				}))
+				response := get(t, s, handshake+"\r\n")
+				if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "http.Hijacker") {
+					t.Errorf("got %s and %v, want a plain error", response.Status, got)
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+			})
+		})
+	}
 }
+
+type loop struct{ http.ResponseWriter }
+
+func (l loop) Unwrap() http.ResponseWriter { return l }
 
 // W10
 func TestLimitOfConnections(t *testing.T) {
