@@ -199,7 +199,7 @@ func TestStacksBelongToTheirRequests(t *testing.T) {
 
 // B7
 func TestManyRequestsThatHang(t *testing.T) {
-	requests := rounds(t, 1000, 10_000)
+	requests := rounds(t, 500, 2000)
 	synctest.Test(t, func(t *testing.T) {
 		s := serving(t, creche.Options{Stopping: stages}, sticksHere)
 		for i := range requests {
@@ -221,6 +221,28 @@ func TestManyRequestsThatHang(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 	})
 	t.Attr("did", fmt.Sprintf("%d requests that hang", requests))
+}
+
+// To look at all goroutines of a process that has very many would take longer
+// than the stop has.
+//
+// B5, B7
+func TestARequestThatHangsAmongVeryManyGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serving(t, creche.Options{Stopping: stages}, sticksHere)
+		s.dial(t, "GET /stuck HTTP/1.1\r\nHost: creche.test\r\n\r\n")
+		synctest.Wait()
+		end := make(chan struct{})
+		for range 10_000 {
+			go func() { <-end }()
+		}
+		left := s.left(t)
+		close(end)
+		if len(left.Requests) != 1 || left.Requests[0].Name != "GET /stuck" || left.Requests[0].Stack != "" {
+			t.Errorf("got %v, want GET /stuck without its stack", left.Requests)
+		}
+		time.Sleep(2 * time.Hour)
+	})
 }
 
 // The stacks are bounded as the names are, however many there are.
