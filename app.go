@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
@@ -106,7 +107,8 @@ type App struct {
 	waiting    waiting         // of the background
 	requests   nursery.Nursery // above those of the requests, while serving
 	life       life
-	shared     sync.Map // see Shared
+	shared     sync.Map     // see Shared
+	looked     atomic.Int32 // see recycledBy
 
 	mu     sync.Mutex
 	faults []error // of the configuration
@@ -210,10 +212,12 @@ func (a *App) Check() error {
 
 // Middleware opens an [Exchange] for each request: the request's nursery, the
 // held response and the rules. It suits whatever takes standard middleware
-// and recycles nothing when its ServeHTTP returns; the adapters install it,
-// with what their router needs besides. Around a router that recycles its
-// context (chi, echo) it must not be put: there it is middleware of the
-// router. Inside itself it opens a second exchange in the first, which is right
+// and recycles nothing when its ServeHTTP returns, such as a handler of your own.
+// Routers have their adapter, which installs it with what they need besides:
+// httpcreche.Wrap, chicreche.Use, echocreche.Use and echo5creche.Use. Neither around
+// chi or echo nor as their middleware will this do: they recycle what tasks still
+// read, and a background task would see the path parameters of another request.
+// [Go] returns an error where it notices that (of chi). Inside itself it opens a second exchange in the first, which is right
 // and costs another one. A nil next panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)
