@@ -35,9 +35,8 @@ func (s *server) logStopping() {
 // logCancelling tells how many requests and connections are about to be
 // cancelled, if any are.
 func (s *server) logCancelling() {
-	requests, connections := s.app.life.handlers.left()
-	if len(requests)+len(connections) > 0 {
-		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", len(requests)), slog.Int("connections", len(connections)))
+	if requests, connections := s.app.life.handlers.counts(); requests+connections > 0 {
+		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", requests), slog.Int("connections", connections))
 	}
 }
 
