@@ -59,7 +59,7 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	leave := a.enter(x.outermost())
 	err = above.TryGo(func(ctx context.Context) error {
 		defer leave()
-		a.ctx = &adoptedContext{Context: ctx, values: values, app: a.setting.app}
+		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
 		numbered(a.call.id, func() { a.run(run) })
 		return nil
 	}, nursery.Name(adoptedName), nursery.Unlimited())
@@ -122,11 +122,14 @@ func (x *Exchange) outermost() *Exchange {
 func (a *Adopted) enter(x *Exchange) (leave func()) {
 	server, _ := x.ctx.Value(appKey).(*App)
 	r := x.outer.Load()
-	if server == nil || r == nil {
+	if r == nil {
 		return func() {}
 	}
 	a.call = call{method: r.Method, path: r.URL.Path, began: time.Now(), adopted: true}
 	a.call.keep()
+	if server == nil {
+		return func() {}
+	}
 	server.life.handlers.enter(&a.call)
 	return func() { server.life.handlers.leave(&a.call) }
 }
@@ -153,16 +156,21 @@ func (a *Adopted) exchange() *Exchange {
 // of one request before its own.
 type adoptedContext struct {
 	context.Context
-	values context.Context
-	app    *App
+	values  context.Context
+	adopted *Adopted
 }
+
+// callKey finds the call of an adopted connection.
+var callKey = &contextKey{"call"}
 
 func (c *adoptedContext) Value(key any) any {
 	switch key {
 	case exchangeKey:
 		return nil // it has ended, or will before the connection does
 	case appKey:
-		return c.app
+		return c.adopted.setting.app
+	case callKey:
+		return &c.adopted.call
 	}
 	if _, is := key.(*int); is { // package context's own, which leads to the cancellation
 		return c.Context.Value(key)
@@ -196,6 +204,20 @@ func (a *App) Observer() nursery.Option { return nursery.Observe(a.observe) }
 // [slog.Default] is now. It is part of the kit for authors of connection
 // packages.
 func (a *App) Log() *slog.Logger { return a.log() }
+
+// Warn logs msg and err at level warn, for what is no failure to be reported but
+// somebody should know. The line has method and path, as that of a failure has, if
+// ctx is that of a request or of an adopted connection. A nil err does nothing, and
+// a nil ctx panics. It is part of the kit for authors of connection packages.
+func (a *App) Warn(ctx context.Context, msg string, err error) {
+	if ctx == nil {
+		panic("creche: App.Warn: nil context")
+	}
+	if err == nil {
+		return
+	}
+	a.log().LogAttrs(ctx, slog.LevelWarn, msg, append([]slog.Attr{slog.Any("error", err)}, whence(ctx)...)...)
+}
 
 // Report reports err as a failure that belongs to no request, of what title
 // says: to the observer of the application, [Options.Observe], or else its

@@ -154,12 +154,25 @@ func TestReportsOfAnApp(t *testing.T) {
 	}
 }
 
+func TestWarningsOfAnApp(t *testing.T) {
+	var log strings.Builder
+	app := creche.New(creche.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.Warn(t.Context(), "outside", nil)
+	app.Warn(t.Context(), "outside", errors.New("lost"))
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "level=WARN msg=outside error=lost\n") {
+		t.Errorf("logged %q, want a line with the error, of no request", text)
+	}
+}
+
 func TestMisuseOfAdopt(t *testing.T) {
 	var none context.Context
 	for want, call := range map[string]func(x *creche.Exchange){
 		"creche: Adopt: nil context": func(x *creche.Exchange) { x.Adopt(none, func(context.Context, *creche.Adopted) {}) },
 		"creche: App.Report: nil context": func(*creche.Exchange) {
 			creche.New(creche.Options{}).Report(none, "", nil)
+		},
+		"creche: App.Warn: nil context": func(*creche.Exchange) {
+			creche.New(creche.Options{}).Warn(none, "", nil)
 		},
 		"creche: Adopt: nil function": func(x *creche.Exchange) { x.Adopt(context.Background(), nil) },
 	} {

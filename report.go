@@ -89,13 +89,12 @@ func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.
 	}
 }
 
-// skippedFor returns as an attribute those of skipped that were for leaf. That
-// a websocket runs no handlers of HTTP is no news.
+// skippedFor returns as an attribute those of skipped that were for leaf. On a
+// websocket, which runs no handlers of HTTP, that is each of theirs.
 func skippedFor(leaf error, skipped []errorhandlers.Skipped) []slog.Attr {
 	var texts []string
 	for _, s := range skipped {
-		_, plain := s.Rule.Answer().(errorhandlers.Handler)
-		if !plain && tell([]error{&errorhandlers.RuleError{Err: s.Err}}, leaf) {
+		if tell([]error{&errorhandlers.RuleError{Err: s.Err}}, leaf) {
 			texts = append(texts, s.String())
 		}
 	}
@@ -181,11 +180,25 @@ func (a *App) observeWith(ctx context.Context, r nursery.Report, more func() []s
 		return
 	}
 	attrs := r.LogAttrs()
-	if x := ExchangeOf(ctx); x != nil {
-		attrs = append(attrs, slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path))
-	}
+	attrs = append(attrs, whence(ctx)...)
 	attrs = append(attrs, more()...)
 	a.logError(ctx, "creche: "+r.Kind(), attrs...)
+}
+
+// whence returns as attributes what is known of the request that ctx belongs
+// to, or that brought the connection which it is of.
+func whence(ctx context.Context) []slog.Attr {
+	if x := ExchangeOf(ctx); x != nil {
+		return methodAndPath(x.request.Method, x.request.URL.Path)
+	}
+	if c, ok := ctx.Value(callKey).(*call); ok {
+		return methodAndPath(c.method, c.path)
+	}
+	return nil
+}
+
+func methodAndPath(method, path string) []slog.Attr {
+	return []slog.Attr{slog.String("method", method), slog.String("path", path)}
 }
 
 // logError logs. A logger that panics must not cost a client its answer either: it

@@ -68,7 +68,7 @@ func TestAStopTellsAllConnections(t *testing.T) {
 				}
 				f.wantCodes(t, websocket.GoingAway, append(good, bad...)...)
 				f.wantReport(t, websocket.AbortedError{Answered: 1010, Vanished: 5, Silent: 25, Stalled: 5})
-				const text = "websocket: 30 connections were aborted at the stop: 25 did not answer the close and 5 did not take it (1010 answered, 5 vanished)"
+				const text = "websocket: 30 connections were aborted at the stop: 25 silent, 5 stalled (1010 answered, 5 vanished)"
 				if got := f.reports[0].Error(); got != text {
 					t.Errorf("got %q, want %q", got, text)
 				}
@@ -120,7 +120,7 @@ func TestAStopOutsideAnyMiddlewareLogsOnlyWhatItAborts(t *testing.T) {
 		if err := around.Join(); err != nil {
 			t.Error(err)
 		}
-		if got := log.String(); strings.Count(got, "msg=") != 1 || strings.Count(got, "websocket: 1 connections were aborted at the stop") != 1 {
+		if got := log.String(); strings.Count(got, "msg=") != 1 || strings.Count(got, "websocket: 1 connection was aborted at the stop: 1 stalled\"") != 1 {
 			t.Errorf("logged %q, want a line for the one that was aborted", got)
 		}
 	})
@@ -148,6 +148,52 @@ func TestAStopWithFunctionsThatAreDeaf(t *testing.T) {
 		f.wantReport(t, websocket.AbortedError{Answered: 3, Silent: 2})
 		time.Sleep(time.Hour)
 	})
+}
+
+// That all have ended is said when it is true, of functions too and of what is
+// called at the very end.
+//
+// W9
+func TestTheLogSaysThatAllHaveEndedWhenTheyHave(t *testing.T) {
+	const line = `msg="websocket: all connections have ended" answered=3`
+	for name, hang := range map[string]struct {
+		function, atTheEnd time.Duration
+	}{"a function hangs": {time.Hour, 0}, "OnClose hangs": {0, time.Hour}} {
+		inBubbles(t, name, func(t *testing.T, o *websocket.Options) {
+			ln, dial := inMemory(t)
+			o.OnClose = func(*websocket.Conn, *websocket.CloseError) { time.Sleep(hang.atTheEnd) }
+			f := stopUnder(t, ln, dial, o, func(ctx context.Context, c *websocket.Conn) error {
+				defer time.Sleep(hang.function)
+				return echo(ctx, c)
+			}, []group{{answers, 3}})
+			if e, ok := errors.AsType[*creche.UnfinishedError](f.err); !ok || len(e.Connections) != 3 || len(f.reports) > 0 {
+				t.Errorf("Serve returned %v, with reports %q; want three connections unfinished", f.err, f.reports)
+			}
+			if strings.Contains(f.log, "have ended") {
+				t.Errorf("logged %q when three still ran", f.log)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if got := f.later(); strings.Count(got, line) != 1 {
+				t.Errorf("logged %q, want once %q", got, line)
+			}
+		})
+	}
+}
+
+// W9
+func TestAnAbortedErrorNamesItsFields(t *testing.T) {
+	for want, e := range map[string]websocket.AbortedError{
+		"1 connection was aborted at the stop: 1 stalled (2 answered)":                         {Answered: 2, Stalled: 1},
+		"1 connection was aborted at the stop: 1 silent":                                       {Silent: 1},
+		"2 connections were aborted at the stop: 1 silent, 1 stalled (3 vanished)":             {Silent: 1, Stalled: 1, Vanished: 3},
+		"5 connections were aborted at the stop: 2 silent, 3 stalled (7 answered, 1 vanished)": {Answered: 7, Vanished: 1, Silent: 2, Stalled: 3},
+		"0 connections were aborted at the stop":                                               {},
+	} {
+		if got := e.Error(); got != "websocket: "+want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
 
 // smallBuffers is a listener whose sockets take little that nobody reads.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/creche-go/creche"
@@ -11,12 +12,13 @@ import (
 )
 
 // AbortedError is reported, to [creche.Options.Observe] or else the log, when the
-// last connection of a server that stops has ended and some of them had to be
+// last connection of a server that stops is closed and some of them had to be
 // aborted. It is reported once, before [creche.App.Serve] returns, and is no
 // error of Serve: peers that are out of reach are no work left undone. (Functions
 // that ignore their cancellation are, and are named in a
 // [creche.UnfinishedError].) If none was aborted, a line in the log has the
-// numbers.
+// numbers, when the functions of all have returned and their
+// [Options.OnClose], too.
 //
 // The numbers are those of the connections of the application that have ended
 // since the server began to drain. One that is just being upgraded then, and ends
@@ -40,10 +42,31 @@ type AbortedError struct {
 	Stalled int
 }
 
-// Error returns how many were aborted, and the other numbers.
+// Error returns how many were aborted, and each number that is not 0 under the
+// name of its field.
 func (e *AbortedError) Error() string {
-	return fmt.Sprintf("websocket: %d connections were aborted at the stop: %d did not answer the close and %d did not take it (%d answered, %d vanished)",
-		e.Silent+e.Stalled, e.Silent, e.Stalled, e.Answered, e.Vanished)
+	were := "connections were"
+	if e.aborted() == 1 {
+		were = "connection was"
+	}
+	text := fmt.Sprintf("websocket: %d %s aborted at the stop", e.aborted(), were)
+	if how := counted(counted(nil, e.Silent, "silent"), e.Stalled, "stalled"); how != nil {
+		text += ": " + strings.Join(how, ", ")
+	}
+	if others := counted(counted(nil, e.Answered, "answered"), e.Vanished, "vanished"); others != nil {
+		text += " (" + strings.Join(others, ", ") + ")"
+	}
+	return text
+}
+
+func (e *AbortedError) aborted() int { return e.Silent + e.Stalled }
+
+// counted appends n with what it counts, unless it is 0.
+func counted(list []string, n int, what string) []string {
+	if n == 0 {
+		return list
+	}
+	return append(list, fmt.Sprintf("%d %s", n, what))
 }
 
 // outcome is how a connection came to its end.
@@ -64,9 +87,10 @@ type account struct {
 	app      *creche.App     // nil outside any middleware
 	ctx      context.Context // of the server
 
-	mu     sync.Mutex // never held across a wait
-	open   int
-	counts [outcomes]int // of those that ended since then
+	mu     sync.Mutex    // never held across a wait
+	open   int           // whose socket is
+	alive  int           // those, and those whose function still runs
+	counts [outcomes]int // how those were closed that were since then
 }
 
 type accountKey struct{ around *nursery.Nursery }
@@ -85,34 +109,56 @@ func (a *account) enter() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open++
+	a.alive++
 }
 
-// leave counts a connection out. When the last one has ended of a server that
-// drains, how they did is told.
+// leave counts a connection's socket out. When the last one is closed of a
+// server that drains, and some were aborted, that is told: functions that are
+// deaf must not keep it from whoever looks after the server.
 func (a *account) leave(how outcome) {
 	a.mu.Lock()
 	a.open--
-	drains := isClosed(a.draining)
-	if drains {
+	var e AbortedError
+	if isClosed(a.draining) {
 		a.counts[how]++
-	}
-	over, counts := drains && a.open == 0, a.counts
-	if over {
-		a.counts = [outcomes]int{} // one that was just being upgraded may yet come
+		if a.open == 0 && a.counts[silent]+a.counts[stalled] > 0 {
+			e = a.settle()
+		}
 	}
 	a.mu.Unlock()
-	if over {
-		a.tell(&AbortedError{counts[answered], counts[vanished], counts[silent], counts[stalled]})
+	if e.aborted() > 0 {
+		a.report(&e)
 	}
 }
 
-func (a *account) tell(e *AbortedError) {
-	switch aborted := e.Silent+e.Stalled > 0; {
-	case a.app != nil && aborted:
-		a.app.Report(a.ctx, title, e)
-	case a.app != nil:
-		a.app.Log().InfoContext(a.ctx, "websocket: all connections have ended", "answered", e.Answered, "vanished", e.Vanished)
-	case aborted: // without an application this is one connection, of perhaps thousands
-		slog.ErrorContext(a.ctx, e.Error())
+// finish counts a connection out of which nothing is left. When it was the last
+// one of a server that drains, what was not told before is logged.
+func (a *account) finish() {
+	a.mu.Lock()
+	a.alive--
+	var e AbortedError
+	if a.alive == 0 {
+		e = a.settle()
 	}
+	a.mu.Unlock()
+	if a.app != nil && e != (AbortedError{}) {
+		a.app.Log().InfoContext(a.ctx, "websocket: all connections have ended", "answered", e.Answered, "vanished", e.Vanished)
+	}
+}
+
+// settle returns the numbers and begins anew: a connection that was just being
+// upgraded may yet come.
+func (a *account) settle() AbortedError {
+	n := a.counts
+	a.counts = [outcomes]int{}
+	return AbortedError{n[answered], n[vanished], n[silent], n[stalled]}
+}
+
+func (a *account) report(e *AbortedError) {
+	if a.app != nil {
+		a.app.Report(a.ctx, title, e)
+		return
+	}
+	// Without an application this is one connection, of perhaps thousands.
+	slog.ErrorContext(a.ctx, e.Error())
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,7 +119,8 @@ type group struct {
 type farewell struct {
 	err     error // what Serve returned
 	took    time.Duration
-	log     string
+	log     string        // until Serve returned
+	later   func() string // the log by now
 	reports []error
 	codes   map[string]map[websocket.Code]int // that the peers of each manner were told
 }
@@ -129,7 +129,7 @@ type farewell struct {
 // returns how that went.
 func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket.Options, serve connFunc, groups []group) (f farewell) {
 	t.Helper()
-	var log strings.Builder
+	var log journal
 	var mu sync.Mutex
 	app := creche.New(creche.Options{
 		IgnoreSignals: true, Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -171,6 +171,6 @@ func stopUnder(t *testing.T, ln net.Listener, dial func() net.Conn, o *websocket
 	f.err = <-served
 	f.took = time.Since(began)
 	ended.Wait()
-	f.log = log.String()
+	f.log, f.later = log.String(), log.String
 	return f
 }

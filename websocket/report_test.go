@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,10 +117,104 @@ func TestTheLogSaysWhyAConnectionIsClosedWithAnInternalError(t *testing.T) {
 				srv := nurserytest.NewServer(t, h)
 				dial(t, srv).wantEnd(websocket.InternalError)
 				srv.Close()
-				if got := out.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, tt.want) {
-					t.Errorf("got log %q, want one line with %q", got, tt.want)
+				if got := out.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, tt.want+`" method=GET path=/ws`) {
+					t.Errorf("got log %q, want one line with %q, method and path", got, tt.want)
 				}
 			})
+		})
+	}
+}
+
+// logOf serves f with a log, of which it returns what is in it when all has
+// ended that dial has begun.
+func logOf(t *testing.T, o *websocket.Options, f connFunc, rules ...errorhandlers.Rule) string {
+	t.Helper()
+	var out bytes.Buffer
+	app := creche.New(creche.Options{Logger: slog.New(slog.NewTextHandler(&out, nil)), Errors: rules})
+	var around nursery.Nursery
+	base := around.Open(context.Background())
+	srv := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return upgrade(w, r, o, f)
+	})), nurserytest.Configure(func(srv *http.Server) {
+		srv.BaseContext = func(net.Listener) context.Context { return base }
+	}))
+	dial(t, srv).wantEnd(websocket.InternalError)
+	srv.Close()
+	if err := around.Join(); err != nil {
+		t.Error(err)
+	}
+	synctest.Wait()
+	return out.String()
+}
+
+// Whatever the log says of a connection, it says of which request it came.
+//
+// W3, W13
+func TestTheLogNamesTheRequestOfAConnection(t *testing.T) {
+	tests := []struct {
+		name string
+		f    connFunc
+		want string
+	}{
+		{"a 503", func(context.Context, *websocket.Conn) error {
+			return &errorhandlers.Problem{Status: http.StatusServiceUnavailable}
+		}, "level=WARN"},
+		{"a failure", func(context.Context, *websocket.Conn) error { return errPlain }, "level=ERROR"},
+		{"a panic", func(context.Context, *websocket.Conn) error { panic(errPlain) }, "level=ERROR"},
+		{"a panic of a task", func(ctx context.Context, c *websocket.Conn) error {
+			c.Go(func(context.Context) error { panic(errPlain) })
+			return forget(ctx, c)
+		}, "level=ERROR"},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			got := logOf(t, o, tt.f)
+			if strings.Count(got, "level=") != 1 || !strings.Contains(got, tt.want) || !strings.Contains(got, " method=GET path=/ws") {
+				t.Errorf("got log %q, want one line with %s, method and path", got, tt.want)
+			}
+		})
+	}
+}
+
+// A background task is none of the connection's, as it is none of a request's.
+//
+// B1, W13
+func TestTheLogNamesNoRequestForABackgroundTask(t *testing.T) {
+	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
+		got := logOf(t, o, func(ctx context.Context, _ *websocket.Conn) error {
+			if err := creche.Go(ctx, "job", func(context.Context) error { return errTicker }); err != nil {
+				t.Error(err)
+			}
+			return &websocket.CloseError{Code: websocket.InternalError}
+		})
+		if strings.Count(got, "level=") != 1 || !strings.Contains(got, errTicker.Error()) || strings.Contains(got, "method=") {
+			t.Errorf("got log %q, want the failure without a request", got)
+		}
+	})
+}
+
+// After the upgrade no handler of HTTP runs. The log says so of the rule that would
+// have answered the failure.
+//
+// W3, E4
+func TestTheLogNamesTheHandlersOfHTTPThatAreNotRun(t *testing.T) {
+	answer := func(http.ResponseWriter, *http.Request, error) error { return nil }
+	tests := []struct {
+		name string
+		rule errorhandlers.Rule
+		want string
+	}{
+		{"for the error", errorhandlers.OnIs(errPlain, answer), "OnIs("},
+		{"for what is left", errorhandlers.OnAny(answer), "OnAny ("},
+		{"for something else", errorhandlers.OnIs(errTicker, answer), ""},
+	}
+	for _, tt := range tests {
+		inBubbles(t, tt.name, func(t *testing.T, o *websocket.Options) {
+			got := logOf(t, o, func(context.Context, *websocket.Conn) error { return errPlain }, tt.rule)
+			_, skipped, has := strings.Cut(got, " skipped=\""+tt.want)
+			if has != (tt.want != "") || has && !strings.Contains(skipped, "report_test.go:") || has && !strings.Contains(skipped, ": handlers of HTTP are not run here") {
+				t.Errorf("got log %q, want the rule %q and that it is not run", got, tt.want)
+			}
 		})
 	}
 }

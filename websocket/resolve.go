@@ -46,11 +46,12 @@ func (c *Conn) resolve(err error) (Code, string) {
 // warn says in the log why a connection closes of which the peer learns no more
 // than that something is wrong here.
 func (c *Conn) warn(cause error) {
-	log := slog.Default()
+	msg := "websocket: closed with " + InternalError.String()
 	if app := c.crowd.account.app; app != nil {
-		log = app.Log()
+		app.Warn(c.ctx, msg, cause)
+		return
 	}
-	log.LogAttrs(c.ctx, slog.LevelWarn, "websocket: closed with "+InternalError.String(), slog.Any("error", cause))
+	slog.LogAttrs(c.ctx, slog.LevelWarn, msg, slog.Any("error", cause))
 }
 
 func firstOf(texts ...string) string {

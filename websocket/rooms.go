@@ -48,10 +48,13 @@ type Room struct {
 	key   string
 }
 
-// Join puts c into the room of key and returns it. A connection that is in it
-// already stays, and one that is ending does not join. It leaves by itself when
-// it begins to end. A nil c panics. It costs a look at all rooms that c is in,
-// and so does Leave.
+// Join puts c into the room of key and returns the room, which is that of
+// [Rooms.To]. A connection leaves by itself when it begins to end, that is, when
+// [Conn.Context] does. From then on Join does nothing but return the room, of which
+// c is no member, and OnPresence is not called; c.Context().Err() tells the two
+// apart. (A Join that meets the beginning of the end may still be let in, and c
+// leaves at once.) A connection that is in the room already stays. A nil c panics.
+// It costs a look at all rooms that c is in, and so does Leave.
 func (rs *Rooms) Join(c *Conn, key string) *Room { return rs.JoinAs(c, key, "") }
 
 // JoinAs is Join with a name for who it is that joins, which any number of

@@ -79,16 +79,25 @@ func TestRooms(t *testing.T) {
 // W7
 func TestAConnectionThatIsEndingJoinsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rooms websocket.Rooms
+		rooms := websocket.Rooms{OnPresence: func(p websocket.Presence) { t.Errorf("told %+v, want nothing", p) }}
+		refused := func(c *websocket.Conn) {
+			room := rooms.Join(c, "lobby")
+			if *room != *rooms.To("lobby") || room.Len() != 0 || c.Context().Err() == nil {
+				t.Errorf("got %v with %d in it, want the room of the key with none", room, room.Len())
+			}
+			room.Leave(c)
+		}
+		var ended *websocket.Conn
 		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			ended = c
 			<-ctx.Done()
 			time.Sleep(time.Second)
-			if got := rooms.Join(c, "lobby").Len(); got != 0 {
-				t.Errorf("got %d in the room, want none", got)
-			}
+			refused(c)
 			return nil
 		})
 		dial(t, s.Server).conn.Close()
+		s.finish()
+		refused(ended)
 	})
 }
 

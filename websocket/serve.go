@@ -175,6 +175,7 @@ func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
 
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
+	defer c.crowd.account.finish()
 	c.socket.abort() // should it not be closed already
 	c.out.fail()     // nor what is counted be final
 	c.out.telling.Wait()
