@@ -75,6 +75,9 @@ func TestTheLogNamesTheRulesThatGaveNothing(t *testing.T) {
 		{"a translation to nil", errorhandlers.TranslateIs(errFirst, func(error) error { return nil }), `: it returned nil`},
 		{"a translation to what nobody answers", errorhandlers.TranslateIs(errFirst, func(error) error { return errSecond }), `second: secret`},
 		{"a rule in another shape", inShape(errorhandlers.IsKey(errFirst)), "its handler is in the shape of another router"},
+		{"a translation that wraps what it was made of, which answers", errorhandlers.TranslateIs(errFirst, func(err error) error {
+			return &errorhandlers.Problem{Status: http.StatusInternalServerError, Err: err}
+		}), ""},
 		{"a rule for something else", errorhandlers.TranslateIs(errSecond, func(error) error { return nil }), ""},
 	}
 	for _, tt := range tests {
