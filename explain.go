@@ -2,6 +2,8 @@ package creche
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/creche-go/creche/errorhandlers"
 )
@@ -10,10 +12,31 @@ import (
 // of an application's rules. Group are those of the group of routes that the
 // request is in, if it has any. Faults in them and in the application's
 // configuration are among the Faults of the result. No handler is run.
-// On echo use the adapter's own Explain, which
-// knows echo's errors and handlers.
+//
+// It goes by the router that requests have been said to come through (see
+// [App.Expect]), be it beside that of net/http: on echo it knows echo's errors and
+// handlers once echo's Use was called. Where there are several it goes by net/http,
+// and a fault says so: use the Explain of an adapter, or [App.ExplainFor].
 func (a *App) Explain(err error, group ...errorhandlers.Rule) errorhandlers.Explanation {
-	return a.ExplainFor(nil, err, group...)
+	routers := a.special()
+	if len(routers) == 1 {
+		return a.ExplainFor(routers[0], err, group...)
+	}
+	e := a.ExplainFor(nil, err, group...)
+	if len(routers) > 1 {
+		e.Faults = errors.Join(ambiguous(routers), e.Faults)
+	}
+	return e
+}
+
+// ambiguous says that an answer depends on the router.
+func ambiguous(routers []Router) error {
+	names := make([]string, len(routers))
+	for i, router := range routers {
+		names[i] = typeOf(router)
+	}
+	return fmt.Errorf("creche: requests come through several routers (%s), and this is for none of them: use the Explain of its adapter, or App.ExplainFor",
+		strings.Join(names, ", "))
 }
 
 // ExplainFor is [App.Explain] for the router given, which may have errors and
