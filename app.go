@@ -2,12 +2,10 @@ package creche
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,13 +109,17 @@ type App struct {
 	looked     atomic.Int32 // see recycledBy
 
 	mu     sync.Mutex
-	faults []error // of the configuration
+	faults []error     // of the configuration
+	untold atomic.Bool // there are faults that are not in the log yet
+	told   int         // how many of them are
 	shapes shapes
 }
 
 // New makes an App. Faults in o, and in rules handed to [App.Errors] later,
 // are collected: [App.Check] and [App.Serve] return them all together. An App
-// with faults works as well as it can until then.
+// with faults works as well as it can until then: a faulty rule is left out, and
+// of two for the same errors the second. The first request that fails logs the
+// faults, at level error.
 func New(o Options) *App {
 	a := &App{options: o, logger: o.Logger, hold: o.Hold}
 	if a.hold <= 0 {
@@ -171,9 +173,9 @@ func (a *App) checkOptions() {
 
 // Compile makes a set of rules, for [Exchange.Push]. It is part of the kit for
 // authors of adapters: faults in the rules are returned by [App.Check] and
-// [App.Serve], and the set is then empty.
+// [App.Serve], and the set has the other rules.
 func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
-	set, err := errorhandlers.Compile(rules...)
+	set, err := compile(rules)
 	if err != nil {
 		a.fault(err)
 	}
@@ -181,33 +183,6 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 	defer a.mu.Unlock()
 	a.shapes.keep(rules)
 	return set
-}
-
-// placeOf returns, for faults, the file and line where the caller of placeOf was
-// called or, skip levels up, that was.
-func placeOf(skip int) string {
-	_, file, line, ok := runtime.Caller(skip + 2)
-	if !ok {
-		return "place unknown"
-	}
-	return fmt.Sprintf("%s:%d", file, line)
-}
-
-func (a *App) fault(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.faults = append(a.faults, err)
-}
-
-// Check returns all faults of the configuration together, or nil: options
-// out of range, budgets that do not add up, rules that contradict each other,
-// rules in the shape of a router that is none of those the App has been given so
-// far, if it has been given one, and services that are none.
-func (a *App) Check() error {
-	services := a.checkServices()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return together(together(errors.Join(a.faults...), a.shapes.check()), services)
 }
 
 // Middleware opens an [Exchange] for each request: the request's nursery, the

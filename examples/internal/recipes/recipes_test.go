@@ -31,7 +31,7 @@ func TestRules(t *testing.T) {
 	app := creche.New(creche.Options{Errors: recipes.Rules()})
 	err := errors.Join(errors.New("disk on fire"), fmt.Errorf("order: %w", &recipes.OutOfStock{SKU: "tea"}))
 	got := app.Explain(err)
-	if got.Status != http.StatusConflict || got.How() != "own status" {
+	if got.Status != http.StatusConflict || got.How() != "translation" {
 		t.Errorf("got %v, want a 409", got)
 	}
 	for _, passed := range got.Passed {
