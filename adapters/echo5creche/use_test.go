@@ -56,7 +56,7 @@ func TestAnEchoWithoutUse(t *testing.T) {
 	e.GET("/group", func(*echo.Context) error { return &soldOut{"tea"} }, echo5creche.Errors(app))
 
 	t.Run("Go names what is missing", func(t *testing.T) {
-		panics(t, "creche: Go: this context belongs to no application (is the middleware installed?)", func() { do(e, "GET", "/go", "") })
+		panics(t, "creche: Go: this context belongs to no application: hand it the request's, behind the middleware, or call App.Go", func() { do(e, "GET", "/go", "") })
 	})
 	t.Run("a nursery that is not there names what is missing", func(t *testing.T) {
 		if n := nursery.From(t.Context()); n != nil {
