@@ -52,9 +52,12 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	}
 	now := x.setting.Load()
 	a := &Adopted{setting: setting{app: now.app, router: now.router, rules: *now.frame()}}
-	values := x.valuesOf(ctx)
+	values, err := x.valuesOf(ctx)
+	if err != nil {
+		return false
+	}
 	leave := a.enter(x.outermost())
-	err := above.TryGo(func(ctx context.Context) error {
+	err = above.TryGo(func(ctx context.Context) error {
 		defer leave()
 		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
 		numbered(a.call.id, func() { a.run(run) })
@@ -86,18 +89,18 @@ func (a *Adopted) run(f func(ctx context.Context, a *Adopted)) {
 // valuesOf returns the values of ctx that may be kept when the request is over.
 // Where nothing has been added to the context of the exchange it is left out:
 // otherwise the connection would hold on to it, and with it to the request.
-func (x *Exchange) valuesOf(ctx context.Context) context.Context {
+func (x *Exchange) valuesOf(ctx context.Context) (context.Context, error) {
 	if ctx != x.scope() {
-		return detach(ctx)
+		return x.App().detach(ctx)
 	}
 	ctx = x.ctx
 	for outer := ExchangeOf(ctx); outer != nil && ctx == outer.scope(); outer = ExchangeOf(ctx) {
 		ctx = outer.ctx
 	}
 	if x.Router() == nil {
-		return ctx
+		return ctx, x.App().recycledBy(ctx)
 	}
-	return x.Router().Detach(ctx)
+	return x.Router().Detach(ctx), nil
 }
 
 // Around returns the context around all exchanges that the request is in: that

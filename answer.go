@@ -210,6 +210,7 @@ func (x *Exchange) Resolve(err error, below ...nursery.Report) *errorhandlers.Pr
 	if err == nil {
 		return nil
 	}
+	x.App().tellFaults(x.scope())
 	search := x.search()
 	search.Accept = func(any) bool { return false }
 	chosen, faults := search.First(err, x.rules())

@@ -2,13 +2,12 @@ package creche
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
@@ -106,16 +105,21 @@ type App struct {
 	waiting    waiting         // of the background
 	requests   nursery.Nursery // above those of the requests, while serving
 	life       life
-	shared     sync.Map // see Shared
+	shared     sync.Map     // see Shared
+	looked     atomic.Int32 // see recycledBy
 
 	mu     sync.Mutex
-	faults []error // of the configuration
+	faults []error     // of the configuration
+	untold atomic.Bool // there are faults that are not in the log yet
+	told   int         // how many of them are
 	shapes shapes
 }
 
 // New makes an App. Faults in o, and in rules handed to [App.Errors] later,
 // are collected: [App.Check] and [App.Serve] return them all together. An App
-// with faults works as well as it can until then.
+// with faults works as well as it can until then: a faulty rule is left out, and
+// of two for the same errors the second. The first request that fails logs the
+// faults, at level error.
 func New(o Options) *App {
 	a := &App{options: o, logger: o.Logger, hold: o.Hold}
 	if a.hold <= 0 {
@@ -169,9 +173,9 @@ func (a *App) checkOptions() {
 
 // Compile makes a set of rules, for [Exchange.Push]. It is part of the kit for
 // authors of adapters: faults in the rules are returned by [App.Check] and
-// [App.Serve], and the set is then empty.
+// [App.Serve], and the set has the other rules.
 func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
-	set, err := errorhandlers.Compile(rules...)
+	set, err := compile(rules)
 	if err != nil {
 		a.fault(err)
 	}
@@ -181,39 +185,14 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 	return set
 }
 
-// placeOf returns, for faults, the file and line where the caller of placeOf was
-// called or, skip levels up, that was.
-func placeOf(skip int) string {
-	_, file, line, ok := runtime.Caller(skip + 2)
-	if !ok {
-		return "place unknown"
-	}
-	return fmt.Sprintf("%s:%d", file, line)
-}
-
-func (a *App) fault(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.faults = append(a.faults, err)
-}
-
-// Check returns all faults of the configuration together, or nil: options
-// out of range, budgets that do not add up, rules that contradict each other,
-// rules in the shape of a router that is none of those the App has been given so
-// far, if it has been given one, and services that are none.
-func (a *App) Check() error {
-	services := a.checkServices()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return together(together(errors.Join(a.faults...), a.shapes.check()), services)
-}
-
 // Middleware opens an [Exchange] for each request: the request's nursery, the
 // held response and the rules. It suits whatever takes standard middleware
-// and recycles nothing when its ServeHTTP returns; the adapters install it,
-// with what their router needs besides. Around a router that recycles its
-// context (chi, echo) it must not be put: there it is middleware of the
-// router. Inside itself it opens a second exchange in the first, which is right
+// and recycles nothing when its ServeHTTP returns, such as a handler of your own.
+// Routers have their adapter, which installs it with what they need besides:
+// httpcreche.Wrap, chicreche.Use, echocreche.Use and echo5creche.Use. Neither around
+// chi or echo nor as their middleware will this do: they recycle what tasks still
+// read, and a background task would see the path parameters of another request.
+// [Go] returns an error where it notices that (of chi). Inside itself it opens a second exchange in the first, which is right
 // and costs another one. A nil next panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)

@@ -79,7 +79,7 @@ func TestMisuseNamesTheCall(t *testing.T) {
 		{"Go without a context", func() { _ = creche.Go(none, "x", task) }, "creche: Go: nil context"},
 		{"App.Go without a context", func() { _ = app.Go(none, "x", task) }, "creche: Go: nil context"},
 		{"App.Go without a task", func() { _ = app.Go(t.Context(), "x", nil) }, "creche: Go: nil task"},
-		{"Go outside of any application", func() { _ = creche.Go(t.Context(), "x", task) }, "is the middleware installed?"},
+		{"Go outside of any application", func() { _ = creche.Go(t.Context(), "x", task) }, "hand it the request"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package creche
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -86,7 +87,12 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 //
 // Go works before the server serves. It returns [nursery.ErrFull] when
 // [Background] is, and [nursery.ErrClosed] once background work is told to
-// end; the default answer to both is 503. A nil ctx or task panics.
+// end; the default answer to both is 503. Where a request comes through chi, and
+// [chicreche.Use] was not called for that router, it returns an error that says so:
+// the task would read the path parameters of another request. A nil ctx or task
+// panics.
+//
+// [chicreche.Use]: https://pkg.go.dev/github.com/creche-go/creche/adapters/chicreche#Use
 func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context) error, opts ...nursery.TaskOption) error {
 	if ctx == nil {
 		panic("creche: Go: nil context")
@@ -97,20 +103,25 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	if a.life.backgroundEnds() {
 		return nursery.ErrClosed
 	}
-	values, waits := detach(ctx), &backgroundTask{info: nursery.TaskInfo{Name: name}}
+	values, err := a.detach(ctx)
+	if err != nil {
+		return err
+	}
+	own, waits := &detached{values: values}, &backgroundTask{info: nursery.TaskInfo{Name: name}}
 	run := func(ctx context.Context) error {
 		a.waiting.begin(waits)
-		err := task(&detached{Context: ctx, values: values})
+		own.Context = ctx
+		err := task(own)
 		switch {
 		case err == nil || ctx.Err() == nil:
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			a.log().WarnContext(ctx, "creche: background task cut short", "task", name)
+			a.log().LogAttrs(own, slog.LevelWarn, "creche: background task cut short", cutShort(ctx, name, err)...)
 		}
 		return err
 	}
-	opts = append([]nursery.TaskOption{nursery.Runs(task)}, opts...)
+	opts = append([]nursery.TaskOption{nursery.Runs(task), nursery.ReportedIn(own)}, opts...)
 	switch err := a.background.TryGo(run, append(opts, nursery.Name(name))...); err {
 	case nil:
 		a.waiting.accept(waits)
@@ -122,6 +133,16 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	}
 }
 
+// cutShort is what there is to say of a task that returned err when it was
+// cancelled: of a [nursery.Retry], say, what the last attempt failed with.
+func cutShort(ctx context.Context, name string, err error) []slog.Attr {
+	attrs := []slog.Attr{slog.String("task", name)}
+	if err != context.Cause(ctx) && err != ctx.Err() {
+		attrs = append(attrs, slog.String("error", nursery.Text(err)))
+	}
+	return attrs
+}
+
 // Go starts task in the background nursery of the application that ctx
 // belongs to: see [App.Go]. A ctx that belongs to none panics.
 func Go(ctx context.Context, name string, task func(ctx context.Context) error, opts ...nursery.TaskOption) error {
@@ -130,27 +151,26 @@ func Go(ctx context.Context, name string, task func(ctx context.Context) error, 
 	}
 	a := appOf(ctx)
 	if a == nil {
-		panic("creche: Go: this context belongs to no application (is the middleware installed?)")
+		panic("creche: Go: this context belongs to no application: hand it the request's, behind the middleware, or call App.Go")
 	}
 	return a.Go(ctx, name, task, opts...)
 }
 
-// detach returns the values of ctx that may be kept when the request is over.
-func detach(ctx context.Context) context.Context {
+// detach returns the values of ctx that may be kept when the request is over. It
+// fails where some may not, and there is nobody to copy them.
+func (a *App) detach(ctx context.Context) (context.Context, error) {
 	if d, ok := ctx.(*detached); ok {
-		return d.values // a task that starts its own successor must not make a chain
+		return d.values, nil // a task that starts its own successor must not make a chain
 	}
 	x := ExchangeOf(ctx)
 	switch {
-	case x == nil:
-		return ctx
-	case x.outer.Load() == nil:
+	case x != nil && x.outer.Load() == nil:
 		// The request is over, and what the router recycles is another's.
-		return context.Background()
-	case x.Router() == nil:
-		return ctx
+		return context.Background(), nil
+	case x == nil || x.Router() == nil:
+		return ctx, a.recycledBy(ctx)
 	}
-	return x.Router().Detach(ctx)
+	return x.Router().Detach(ctx), nil
 }
 
 // detached is the context of a background task: the background nursery's,

@@ -216,7 +216,7 @@ func TestGoMisusePanics(t *testing.T) {
 	}{
 		{
 			"a context of no application",
-			"creche: Go: this context belongs to no application (is the middleware installed?)",
+			"creche: Go: this context belongs to no application: hand it the request's, behind the middleware, or call App.Go",
 			func() error { return creche.Go(context.Background(), "job", task) },
 		},
 		{"a nil context", "creche: Go: nil context", func() error { return creche.Go(none, "job", task) }},

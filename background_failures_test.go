@@ -35,6 +35,32 @@ var ways = []struct {
 	{"a cancellation that is not the stop's", func(context.Context) error { return context.Canceled }, context.Canceled},
 }
 
+// Whoever observes a failure finds the trace of the request whose task it was,
+// and the log its values, but not the request, which is over.
+//
+// B2
+func TestABackgroundFailureIsReportedWithTheContextOfItsTask(t *testing.T) {
+	for _, tt := range ways {
+		in(t, tt.name, func(t *testing.T) {
+			traces := make(chan any, 2)
+			app := creche.New(creche.Options{Observe: func(ctx context.Context, _ nursery.Report) {
+				if creche.ExchangeOf(ctx) != nil {
+					t.Error("got the exchange of a request that is over, want none")
+				}
+				traces <- ctx.Value(traceKey{})
+			}})
+			for _, trace := range []string{"one", "two"} {
+				ctx := context.WithValue(t.Context(), traceKey{}, trace)
+				wantErr(t, app.Go(ctx, "job", tt.task), nil)
+				synctest.Wait()
+				if got := <-traces; got != trace {
+					t.Errorf("got a report with trace %v, want %s", got, trace)
+				}
+			}
+		})
+	}
+}
+
 // A failure is reported before anything else happens, and harms neither the
 // siblings nor the requests nor the server.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +35,8 @@ func (s *server) logStopping() {
 // logCancelling tells how many requests and connections are about to be
 // cancelled, if any are.
 func (s *server) logCancelling() {
-	requests, connections := s.app.life.handlers.left()
-	if len(requests)+len(connections) > 0 {
-		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", len(requests)), slog.Int("connections", len(connections)))
+	if requests, connections := s.app.life.handlers.counts(); requests+connections > 0 {
+		s.log(slog.LevelWarn, "creche: cancelling requests", slog.Int("requests", requests), slog.Int("connections", connections))
 	}
 }
 
@@ -46,8 +46,8 @@ func (s *server) logStopped(err error) error {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("cause", s.why), slog.Duration("took", time.Since(s.began))}
 	if err != nil {
 		level = slog.LevelError
-		if text := firstLine(err); text != s.why {
-			attrs = append(attrs, slog.String("error", text))
+		if lines := slices.DeleteFunc(firstLines(err), func(line string) bool { return line == s.why }); len(lines) > 0 {
+			attrs = append(attrs, slog.String("error", strings.Join(lines, "; ")))
 		}
 	}
 	s.log(level, "creche: stopped", attrs...)
@@ -61,6 +61,34 @@ func (s *server) log(level slog.Level, msg string, attrs ...slog.Attr) {
 	if s.listens.Load() {
 		s.app.log().LogAttrs(s.base, level, msg, attrs...)
 	}
+}
+
+// mostJoined is how many errors are looked at of those that were joined.
+const mostJoined = 100
+
+// firstLines is firstLine of each error that was joined with others, and of theirs.
+func firstLines(err error) (lines []string) {
+	left := []error{err}
+	for range mostJoined {
+		if len(left) == 0 {
+			break
+		}
+		first := left[0]
+		left = left[1:]
+		if several, ok := first.(interface{ Unwrap() []error }); ok && !isMultiError(first) {
+			left = append(slices.Clone(several.Unwrap()), left...)
+		} else if first != nil {
+			lines = append(lines, firstLine(first))
+		}
+	}
+	return lines
+}
+
+// isMultiError reports whether the first line of err says of how many failures it
+// is.
+func isMultiError(err error) bool {
+	_, is := err.(*nursery.MultiError)
+	return is
 }
 
 // firstLine is what err says, but for what there is to say of each of several,

@@ -2,6 +2,7 @@ package creche_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -60,12 +61,44 @@ func TestTheLogOfAStop(t *testing.T) {
 			listening, `INFO msg="creche: stopping" cause="context canceled"`, `WARN msg="creche: cancelling requests" requests=1 connections=0`,
 			`INFO msg="creche: stopped" cause="context canceled" took=10s`,
 		}},
+		{"that cuts a retry short", func(s *served) {
+			hourly := func() nursery.BackOff { return everyHour{} }
+			_ = s.Go(context.Background(), "mail", nursery.Retry(func(context.Context) error { return errors.New("no post today") },
+				nursery.RetryOptions{BackOff: hourly}))
+			s.leave()
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="context canceled"`,
+			`WARN msg="creche: background task cut short" task=mail error="nursery: gave up after 1 run in 18s: no post today ` +
+				`(and then: nursery background: cancelled by Cancel: creche: server is shutting down: errorhandlers: the server is shutting down)"`,
+			`INFO msg="creche: stopped" cause="context canceled" took=18s`,
+		}},
+		{"that cuts a task short that says no more", func(s *served) {
+			_ = s.Go(context.Background(), "poll", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+			s.leave()
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="context canceled"`,
+			`WARN msg="creche: background task cut short" task=poll`, `INFO msg="creche: stopped" cause="context canceled" took=18s`,
+		}},
 		{"that leaves something", func(s *served) {
 			_ = s.Go(context.Background(), "stubborn", func(context.Context) error { time.Sleep(time.Hour); return nil })
 			s.leave()
 		}, slow, []string{
 			listening, `INFO msg="creche: stopping" cause="context canceled"`,
 			`ERROR msg="creche: stopped" cause="context canceled" took=20s error="creche: stopped without waiting any longer for background task stubborn (20s old)"`,
+		}},
+		{"by Stop, with a cause, that leaves something", func(s *served) {
+			_ = s.Go(context.Background(), "stubborn", func(context.Context) error { time.Sleep(time.Hour); return nil })
+			s.Stop(errors.Join(errStop, errors.New("another")))
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause="the reason to stop"`,
+			`ERROR msg="creche: stopped" cause="the reason to stop" took=20s error="another; creche: stopped without waiting any longer for background task stubborn (20s old)"`,
+		}},
+		{"by Stop, with a cause without end", func(s *served) {
+			k := new(knot)
+			k.kids = []error{k, k}
+			s.Stop(k)
+		}, slow, []string{
+			listening, `INFO msg="creche: stopping" cause=knot`, `ERROR msg="creche: stopped" cause=knot took=1s`,
 		}},
 	}
 	for _, tt := range tests {
@@ -136,3 +169,8 @@ func TestALoggerThatPanicsKeepsNothingFromStopping(t *testing.T) {
 		wantErr(t, s.end(), nil)
 	})
 }
+
+// everyHour is a BackOff.
+type everyHour struct{}
+
+func (everyHour) NextBackOff() time.Duration { return time.Hour }

@@ -114,7 +114,9 @@ var ErrServiceEnded = errors.New("ended though nobody asked it to")
 // relies on is added before it. They stop in reverse when the last background
 // task has ended, and what one of them needs of [Stopping.Services] the others
 // do not have, but for the last 100 ms of each. Where a start fails [App.Serve]
-// stops what had started, in reverse, and returns a [*ServiceError].
+// stops what had started, in reverse, and returns a [*ServiceError]. Served by
+// anything else than [App.Serve], such as [net/http.ListenAndServe], an application
+// starts no service.
 //
 // The name is for errors, logs and listings. An empty one, one that another
 // service has, and a Service without functions are faults: see [App.Check].

@@ -14,6 +14,7 @@ func (x *Exchange) settle(err error) {
 		x.commit()
 		return
 	}
+	x.App().tellFaults(x.scope())
 	x.handOver(err)
 	switch {
 	case x.clientGone():

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/creche-go/creche/errorhandlers"
 )
@@ -19,8 +20,10 @@ type shapes struct {
 // Expect says that requests will come through router, or through one of its
 // type. It is part of the kit for authors of adapters: those that call
 // [App.Exchange], with a router for each request, call it when the router is
-// built, so that [App.Check] knows for which rules there is a router. Through
-// and Middleware do so themselves. A nil router is that of net/http.
+// built, so that [App.Check] knows for which rules there is a router, and
+// [App.Explain] which one it is. Of router, which may be a nil pointer in an
+// interface, they call Accept and ProblemOf. Through and Middleware do so
+// themselves. A nil router is that of net/http.
 func (a *App) Expect(router Router) {
 	if router == nil {
 		router = PlainRouter{}
@@ -32,6 +35,23 @@ func (a *App) Expect(router Router) {
 	}
 	a.shapes.routers[reflect.TypeOf(router)] = router
 }
+
+// special returns a router of each type that requests come through, but for that
+// of net/http, by the names of the types.
+func (a *App) special() []Router {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var routers []Router
+	for _, router := range a.shapes.routers {
+		if _, plain := router.(PlainRouter); !plain {
+			routers = append(routers, router)
+		}
+	}
+	slices.SortFunc(routers, func(a, b Router) int { return strings.Compare(typeOf(a), typeOf(b)) })
+	return routers
+}
+
+func typeOf(router Router) string { return reflect.TypeOf(router).String() }
 
 // keep keeps those of rules that not every router can run. The caller holds
 // the App's mu.

@@ -62,6 +62,47 @@ func TestRulesInTheShapeOfARouterThatThereIsNone(t *testing.T) {
 	}
 }
 
+// Explain says what is on the wire, or that this depends.
+//
+// E1
+func TestExplainGoesByTheRouterOfTheApp(t *testing.T) {
+	tests := []struct {
+		name    string
+		routers []creche.Router
+		status  int
+		fault   string
+	}{
+		{"none yet", nil, 500, ""},
+		{"net/http's", []creche.Router{nil}, 500, ""},
+		{"one", []creche.Router{knowing{}}, 418, ""},
+		{"one beside net/http's", []creche.Router{nil, knowing{}, knowing{}}, 418, ""},
+		{"several", []creche.Router{knowing{}, nil, (*shapedRouter)(nil)}, 500, "several routers (*creche_test.shapedRouter, creche_test.knowing)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			app := creche.New(creche.Options{})
+			for _, router := range tt.routers {
+				app.Expect(router)
+			}
+			e := app.Explain(strange{418})
+			if e.Status != tt.status {
+				t.Errorf("got %v, want %d", e, tt.status)
+			}
+			if tt.fault == "" {
+				wantErr(t, e.Faults, nil)
+				return
+			}
+			wantTexts(t, e.Faults, tt.fault, "App.ExplainFor")
+			if !strings.Contains(e.String(), "\tfault: creche: requests come through "+tt.fault) {
+				t.Errorf("got %v, want the fault in it", e)
+			}
+			if e := app.ExplainFor(knowing{}, strange{418}); e.Status != http.StatusTeapot || e.Faults != nil {
+				t.Errorf("got %v for one of them, want 418", e)
+			}
+		})
+	}
+}
+
 // A rule that is for an error and does not answer it is named in the log, where
 // the rest of what happened is.
 //
@@ -75,6 +116,9 @@ func TestTheLogNamesTheRulesThatGaveNothing(t *testing.T) {
 		{"a translation to nil", errorhandlers.TranslateIs(errFirst, func(error) error { return nil }), `: it returned nil`},
 		{"a translation to what nobody answers", errorhandlers.TranslateIs(errFirst, func(error) error { return errSecond }), `second: secret`},
 		{"a rule in another shape", inShape(errorhandlers.IsKey(errFirst)), "its handler is in the shape of another router"},
+		{"a translation that wraps what it was made of, which answers", errorhandlers.TranslateIs(errFirst, func(err error) error {
+			return &errorhandlers.Problem{Status: http.StatusInternalServerError, Err: err}
+		}), ""},
 		{"a rule for something else", errorhandlers.TranslateIs(errSecond, func(error) error { return nil }), ""},
 	}
 	for _, tt := range tests {

@@ -106,7 +106,7 @@ func (u *underway) left() (requests, connections []nursery.TaskInfo) {
 	u.mu.Unlock()
 	for _, c := range all {
 		info := nursery.TaskInfo{Name: c.name(), Index: int(c.id[1]), State: "running", Began: c.began}
-		if c.adopted || c.conn != nil && c.conn.taken.Load() {
+		if c.isConnection() {
 			connections = append(connections, info)
 		} else {
 			requests = append(requests, info)
@@ -114,6 +114,21 @@ func (u *underway) left() (requests, connections []nursery.TaskInfo) {
 	}
 	return requests, connections
 }
+
+// counts is how many there are in left.
+func (u *underway) counts() (requests, connections int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := u.ends.after; c != &u.ends; c = c.after {
+		if c.isConnection() {
+			connections++
+		}
+	}
+	return u.count - connections, connections
+}
+
+// isConnection reports whether c was taken over from the server.
+func (c *call) isConnection() bool { return c.adopted || c.conn != nil && c.conn.taken.Load() }
 
 // callOf begins what is known of r, which came on k.
 func callOf(r *http.Request, k *connection) *call {

@@ -55,6 +55,12 @@ func (w *waiting) begin(t *backgroundTask) {
 	delete(w.tasks, t)
 }
 
+func (w *waiting) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.tasks)
+}
+
 // left returns those that wait, in the order they were accepted.
 func (w *waiting) left() []nursery.TaskInfo {
 	w.mu.Lock()

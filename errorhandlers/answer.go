@@ -37,11 +37,15 @@ type found struct {
 
 // How says by what the answer was found. For a rule it is "sentinel", "type",
 // "Is or As method", "status", "status class", "interface", "predicate",
-// "group" or "last resort"; without one it is "own status" or, for the plain
-// 500, "nothing".
+// "group" or "last resort"; without one it is "translation" for the status of
+// what [Answer.Via] returned, "own status" for one of the error itself or, for
+// the plain 500, "nothing".
 func (a Answer) How() string {
-	if a.Err == nil {
+	switch {
+	case a.Err == nil:
 		return byNothing.String()
+	case a.Rule == nil && a.via != nil:
+		return "translation"
 	}
 	return a.found.how.String()
 }

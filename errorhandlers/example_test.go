@@ -179,7 +179,7 @@ func ExampleSearch_Explain() {
 		fmt.Printf("%v: %s\n", p.Leaf, p.Reason)
 	}
 	// Output:
-	// 409 by own status via Translate[*errorhandlers_test.NoStock]
+	// 409 by translation via Translate[*errorhandlers_test.NoStock]
 	// disk on fire: no rule answers it, and it carries no status
 }
 

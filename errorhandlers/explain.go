@@ -14,7 +14,7 @@ import (
 // that would decline or fail counts as the answer.
 //
 // Its String has a line for the answer and one for each leaf and each rule that
-// was passed over; as a [slog.LogValuer] it is a group.
+// was passed over, and for each fault; as a [slog.LogValuer] it is a group.
 type Explanation struct {
 	Answer
 	// Carried is the status that Err itself carries, or 0. With a Rule the
@@ -24,10 +24,11 @@ type Explanation struct {
 	// they are tried.
 	Passed []Passed
 	// Skipped are the rules that are for one of the errors and do not answer it
-	// all the same, as far as the search came, 64 at most.
+	// all the same, as far as the search came, 64 at most. That a translation is not
+	// for what it returned itself is no reason where that makes the answer.
 	Skipped []Skipped
 	// Faults are the panics of predicates and translations, as
-	// [Search.Each] returns them.
+	// [Search.Each] returns them. An application's are joined to them.
 	Faults error
 }
 
@@ -88,6 +89,26 @@ func (q *query) skips(rule *Rule, err error, reason string) {
 	known := func(s Skipped) bool { return s.Rule == rule && s.Reason == reason && brief(s.Err) == text }
 	if !slices.ContainsFunc(*q.skipped, known) {
 		*q.skipped = append(*q.skipped, Skipped{rule, err, reason})
+	}
+}
+
+// noted returns how many rules are noted so far.
+func (q *query) noted() int {
+	if q.skipped == nil {
+		return 0
+	}
+	return len(*q.skipped)
+}
+
+// credit takes back, of what was noted since, that the translation is not for its
+// own result: a Problem most often wraps what it was made of.
+func (q *query) credit(rule *Rule, since int) {
+	if q.noted() == since {
+		return
+	}
+	left := slices.DeleteFunc((*q.skipped)[since:], func(s Skipped) bool { return s.Rule == rule && s.Reason == reasonAgain })
+	if *q.skipped = (*q.skipped)[:since+len(left)]; q.noted() == 0 {
+		*q.skipped = nil
 	}
 }
 
@@ -169,8 +190,8 @@ func (w *walk) passed(t tree, r ranking, i int) Passed {
 	return p
 }
 
-// String tells the answer and the leaves that were passed over, a line each,
-// without a final line break.
+// String tells the answer, the leaves and rules that were passed over, and the
+// first line of each fault, a line each, without a final line break.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Err == nil {
@@ -190,17 +211,47 @@ func (e Explanation) String() string {
 	for _, s := range e.Skipped {
 		b.WriteString("\n\tpassed over: " + s.String())
 	}
+	for _, line := range faultLines(e.Faults) {
+		b.WriteString("\n\tfault: " + line)
+	}
 	return b.String()
+}
+
+// faultLines returns the first line of each of the faults that were joined.
+func faultLines(faults error) (lines []string) {
+	switch f := faults.(type) {
+	case nil:
+		return nil
+	case *RuleError: // it wraps two errors, and is one fault
+	case interface{ Unwrap() []error }:
+		for _, fault := range f.Unwrap() {
+			lines = append(lines, faultLines(fault)...)
+		}
+		return lines
+	}
+	line, _, _ := strings.Cut(nursery.Text(faults), "\n")
+	return []string{line}
+}
+
+// maker returns the rule that makes the answer: a translation where what that
+// returned has a status and no rule. It is nil for the default answer.
+func (a Answer) maker() *Rule {
+	if a.Rule == nil {
+		return a.via
+	}
+	return a.Rule
 }
 
 // describe names what answers.
 func (a Answer) describe() string {
-	name := a.Rule.String()
-	if a.Rule == nil {
-		name = fmt.Sprintf("%s %d", name, a.Status)
-	}
-	if a.via != nil {
-		name += " via " + a.via.String()
+	name := a.maker().String()
+	switch {
+	case a.Rule != nil && a.via != nil:
+		return name + " via " + a.via.String()
+	case a.via != nil:
+		return fmt.Sprintf("%s to %d", name, a.Status)
+	case a.Rule == nil:
+		return fmt.Sprintf("%s %d", name, a.Status)
 	}
 	return name
 }
@@ -217,12 +268,13 @@ func brief(err error) string {
 }
 
 // LogValue returns a group with rule, how, error and, where there are any,
-// level, status, via, passed, skipped and faults.
+// level, status, via, passed, skipped and faults. Rule is via where the status
+// of what that returned answers.
 func (e Explanation) LogValue() slog.Value {
 	if e.Err == nil {
 		return slog.GroupValue()
 	}
-	attrs := []slog.Attr{slog.String("rule", e.Rule.String()), slog.String("how", e.How()), slog.String("error", brief(e.Err))}
+	attrs := []slog.Attr{slog.String("rule", e.maker().String()), slog.String("how", e.How()), slog.String("error", brief(e.Err))}
 	if e.Rule != nil {
 		attrs = append(attrs, slog.Int("level", e.Level()))
 	}

@@ -141,6 +141,23 @@ func TestExplainNamesTheRulesThatGaveNothing(t *testing.T) {
 		{"a chain of translations", 0, sold, []rule{to[*soldOut](&upstream{errOther}), to[*upstream](status(404))},
 			"500 by nothing; sold out: tea: nobody answers what it is translated to; Translate[*errorhandlers_test.upstream]: " + again +
 				`; Translate[*errorhandlers_test.soldOut]: nobody answers what it returned, *errorhandlers_test.upstream "upstream: other"`},
+		{"a translation that wraps what it was made of", 0, sold, []rule{toStatus[*soldOut](409)},
+			"409 by translation via Translate[*errorhandlers_test.soldOut]"},
+		{"a translation that wraps what another one is for", 0, &upstream{sold}, []rule{toStatus[*upstream](502), toStatus[*soldOut](409)},
+			"502 by translation via Translate[*errorhandlers_test.upstream]; Translate[*errorhandlers_test.soldOut]: " + again},
+		{"a translation that wraps what it was made of, in a group", errorhandlers.BySeverity, errors.Join(sold, &soldOut{"milk"}), []rule{toStatus[*soldOut](500)},
+			"500 by translation via Translate[*errorhandlers_test.soldOut]; sold out: milk: another leaf comes before it (translation)"},
+		{"one that does so beside one that nobody answers", 0, errors.Join(&upstream{errOther}, sold), []rule{
+			errorhandlers.Translate(func(e *upstream) error { return e }), toStatus[*soldOut](409),
+		}, "409 by translation via Translate[*errorhandlers_test.soldOut]; upstream: other: nobody answers what it is translated to; " +
+			"Translate[*errorhandlers_test.upstream]: " + again + `; Translate[*errorhandlers_test.upstream]: nobody answers what it returned, *errorhandlers_test.upstream "upstream: other"`},
+		{"a translation that answers one of its type, but not the first", 0, errors.Join(&soldOut{"milk"}, sold), []rule{errorhandlers.Translate(func(e *soldOut) error {
+			if e == sold {
+				return &errorhandlers.Problem{Status: 409, Err: e}
+			}
+			return e
+		})}, "409 by translation via Translate[*errorhandlers_test.soldOut]; sold out: milk: nobody answers what it is translated to; " +
+			"Translate[*errorhandlers_test.soldOut]: " + again + `; Translate[*errorhandlers_test.soldOut]: nobody answers what it returned, *errorhandlers_test.soldOut "sold out: milk"`},
 		{"several that are translated together", 0, &upstream{errors.Join(errOther, errSentinel)}, []rule{to[*upstream](errUnhandled)},
 			"500 by nothing; other: nobody answers what it is translated to; sentinel: nobody answers what it is translated to; " +
 				`Translate[*errorhandlers_test.upstream]: nobody answers what it returned, *errors.errorString "unhandled"`},
@@ -184,6 +201,20 @@ func TestExplanationAsText(t *testing.T) {
 		!strings.HasSuffix(last, `_test.go:18) for *errorhandlers_test.upstream "upstream: other": it returned nil`) {
 		t.Errorf("got %q, want the translation, its place, and that it returned nil", last)
 	}
+	e = errorhandlers.Search{}.Explain(&soldOut{"7"}, frames(t, []rule{toStatus[*soldOut](409)}))
+	if got := e.String(); e.Skipped != nil || !strings.HasPrefix(got, "Translate[*errorhandlers_test.soldOut] (") ||
+		!strings.HasSuffix(got, `_test.go:14) to 409, by translation: *errorhandlers.Problem "409 Conflict: sold out: 7"`) {
+		t.Errorf("got %q, want the translation, its place, what it returned, and nothing passed over", got)
+	}
+	e = errorhandlers.Search{}.Explain(status(404), frames(t, []rule{errorhandlers.OnMatch(func(error) bool { panic("in a predicate") }, say(""))}))
+	lines = strings.Split(e.String(), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "\tfault: errorhandlers: OnMatch (") || !strings.HasSuffix(lines[1], " failed: panic: in a predicate") {
+		t.Errorf("got %q, want a line for the panic", lines)
+	}
+	e.Faults = errors.Join(e.Faults, errors.Join(errOther, errSentinel))
+	if got := e.String(); !strings.HasSuffix(got, "\n\tfault: other\n\tfault: sentinel") || strings.Count(got, "\n") != 3 {
+		t.Errorf("got %q, want a line for each of several faults", got)
+	}
 	if got := (errorhandlers.Explanation{}).String(); got != "there is nothing to answer" {
 		t.Errorf("got %q for no error", got)
 	}
@@ -213,6 +244,10 @@ func TestExplanationInLogs(t *testing.T) {
 	if !strings.Contains(got, `why.rule="the default answer" why.how="own status" why.error="*errorhandlers.Problem \"404 Not Found\"" why.status=404`) {
 		t.Errorf("got %s for a default answer", got)
 	}
+	got = log(errorhandlers.Search{}.Explain(&soldOut{"7"}, frames(t, []rule{toStatus[*soldOut](409)})))
+	if !strings.Contains(got, `why.rule="Translate[*errorhandlers_test.soldOut] (`) || !strings.Contains(got, " why.how=translation ") || strings.Contains(got, "skipped") {
+		t.Errorf("got %s, want the translation, and no rule skipped", got)
+	}
 	got = log(errorhandlers.Search{}.Explain(errUnhandled, frames(t, []rule{errorhandlers.TranslateIs(errUnhandled, func(error) error { return nil })})))
 	if !strings.Contains(got, `why.skipped="[TranslateIs(unhandled) (`) || !strings.Contains(got, "it returned nil") {
 		t.Errorf("got %s, want the translation that returned nil", got)
@@ -226,7 +261,7 @@ func TestExplanationInLogs(t *testing.T) {
 func TestExplainForCallersThatRunNoHandlers(t *testing.T) {
 	f := frames(t, []rule{sayOn[*upstream](""), to[*soldOut](status(409))})
 	s := errorhandlers.Search{Accept: func(any) bool { return false }}
-	if got := explained(s.Explain(&upstream{&soldOut{}}, f)); got != "409 by own status via Translate[*errorhandlers_test.soldOut]; On[*errorhandlers_test.upstream]: handlers of HTTP are not run here" {
+	if got := explained(s.Explain(&upstream{&soldOut{}}, f)); got != "409 by translation via Translate[*errorhandlers_test.soldOut]; On[*errorhandlers_test.upstream]: handlers of HTTP are not run here" {
 		t.Errorf("got %s", got)
 	}
 	s.Status = errorhandlers.ForeignStatus

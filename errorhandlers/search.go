@@ -292,10 +292,12 @@ func (w *walk) answer(m *match, from *origin, try func(Answer) error) verdict {
 	if result == nil {
 		return declined
 	}
+	noted := w.noted()
 	again := walk{query: query{search: w.search, translated: true, skipped: w.skipped}, rules: w.rules}
 	ok := again.leaves(result, &origin{leaf: from.leaf, scope: from.scope, via: m.rule}, try)
 	w.faults = append(w.faults, again.faults...)
 	if ok {
+		w.credit(m.rule, noted)
 		return answered
 	}
 	if w.skipped != nil {

@@ -1,6 +1,9 @@
 package nursery
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // maxFailures is how many failures a nursery keeps. The rest is counted, and
 // each still reported, so that a nursery that lives for ever stays small.
@@ -12,6 +15,7 @@ type failure struct {
 	panicked bool
 	fresh    bool // a panic that nobody has been told of
 	critical bool
+	ctx      context.Context // of the task, or nil: the nursery's
 }
 
 // mayEcho reports whether there may be echoes in f. A panic is never one, but

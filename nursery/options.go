@@ -208,6 +208,7 @@ type TaskOption struct {
 	helper    bool
 	unlimited bool
 	code      uintptr
+	ctx       context.Context
 }
 
 // Name names the task in errors, reports, listings and goroutine profiles,
@@ -225,6 +226,16 @@ func Runs(f any) TaskOption {
 		panic(fmt.Sprintf("nursery: Runs: want a function, got %T", f))
 	}
 	return TaskOption{code: codeOf(f)}
+}
+
+// ReportedIn has the task's failures reported with ctx (see [Observe]) in place
+// of the nursery's context. It is for code that hands the task a context of its own,
+// with the values of a request, say. A nil ctx panics.
+func ReportedIn(ctx context.Context) TaskOption {
+	if ctx == nil {
+		panic("nursery: ReportedIn: nil context")
+	}
+	return TaskOption{ctx: ctx}
 }
 
 // Critical makes the task's failure cancel the nursery even under [Isolate],

@@ -42,7 +42,8 @@ type job struct {
 // notes are what there is to say of a task that most do not need.
 type notes struct {
 	name  string
-	code  uintptr // of the function that fn stands for, or 0: fn
+	code  uintptr         // of the function that fn stands for, or 0: fn
+	ctx   context.Context // what its failures are reported with, or nil: the nursery's
 	began time.Time
 	place [depth]uintptr // the stack of who started it
 }

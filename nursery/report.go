@@ -123,7 +123,7 @@ func (n *Nursery) reportAs(f *failure, fresh bool) {
 			return
 		}
 	}
-	n.report(news)
+	n.report(f.ctx, news)
 }
 
 // reportFailures reports what failed where there is nobody to return it to.
@@ -133,9 +133,12 @@ func (n *Nursery) reportFailures() {
 	}
 }
 
-// report hands f to the nearest observer, or logs it.
-func (n *Nursery) report(f Failure) {
-	ctx := (*scope)(n)
+// report hands f to the nearest observer, or logs it, with ctx or, if that is nil,
+// the context of n.
+func (n *Nursery) report(ctx context.Context, f Failure) {
+	if ctx == nil {
+		ctx = (*scope)(n)
+	}
 	r := Report{Nursery: n.title(), Failure: f}
 	observe := n.observer()
 	if observe != nil && n.guard("Observe", func() { observe(ctx, r) }) {

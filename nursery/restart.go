@@ -158,7 +158,7 @@ func (s *service) spent() bool {
 func (s *service) escalate(ctx context.Context, last error) error {
 	err := s.gaveUp(last, nil)
 	if holds(err, isCaught) {
-		nurseryFor(ctx).report(Failure{Err: err, Task: s.Name})
+		nurseryFor(ctx).report(ctx, Failure{Err: err, Task: s.Name})
 	}
 	return err
 }

@@ -102,6 +102,9 @@ func (t *task) apply(o TaskOption) {
 	if o.code != 0 {
 		t.note().code = o.code
 	}
+	if o.ctx != nil {
+		t.note().ctx = o.ctx
+	}
 	t.critical = t.critical || o.critical
 	t.helper = t.helper || o.helper
 	t.unlimited = t.unlimited || o.unlimited
@@ -217,6 +220,9 @@ func (t *task) end(f *failure, next **task) {
 func (t *task) settle(f *failure) {
 	if t.helper {
 		f.Err = t.n.siftHelper(f.Err)
+	}
+	if t.notes != nil {
+		f.ctx = t.notes.ctx
 	}
 	if t.solo == nil || t.solo.takes(f) {
 		t.n.settle(f)

@@ -179,7 +179,14 @@ func TestRulesInEchosShapeWithoutAnEcho(t *testing.T) {
 		if err := app.Check(); (err == nil) != with || !with && !strings.Contains(err.Error(), "is in the shape of another router: none of this application's runs a echocreche.Handler") {
 			t.Errorf("with an Echo %v: got %v", with, err)
 		}
-		if got := app.Explain(&soldOut{"tea"}); len(got.Skipped) != 1 || got.Skipped[0].Reason != "its handler is in the shape of another router, echocreche.Handler" {
+		if got := app.Explain(&soldOut{"tea"}); with {
+			if got.Skipped != nil || got.Rule == nil || got.Faults != nil {
+				t.Errorf("got %v, want the rule where there is echo", got)
+			}
+			if got := app.Explain(echo.NewHTTPError(http.StatusTeapot, "")); got.Status != http.StatusTeapot {
+				t.Errorf("got %v, want the status of echo's error, as on the wire", got)
+			}
+		} else if len(got.Skipped) != 1 || got.Skipped[0].Reason != "its handler is in the shape of another router, echocreche.Handler" {
 			t.Errorf("got %v, want the rule skipped where there is no echo", got)
 		}
 		if got := echocreche.Explain(app, &soldOut{"tea"}); got.Skipped != nil || got.Rule == nil {

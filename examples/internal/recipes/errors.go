@@ -2,7 +2,10 @@ package recipes
 
 import (
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -37,6 +40,18 @@ func Rules() []errorhandlers.Rule {
 			return err
 		}),
 	}
+}
+
+// ReadJSON reads the body into v. What the client got wrong is a 400; a body that is
+// too long or too slow keeps its own status.
+func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(v)
+	_, malformed := errors.AsType[*json.SyntaxError](err)
+	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
+	if malformed || mistyped || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &errorhandlers.Problem{Status: http.StatusBadRequest, Detail: "the body is not the JSON that is expected here", Err: err}
+	}
+	return err
 }
 
 // forbidden is the page that the admin part answers a 403 with.

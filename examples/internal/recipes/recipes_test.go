@@ -20,6 +20,7 @@ import (
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/examples/internal/recipes"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
@@ -30,7 +31,7 @@ func TestRules(t *testing.T) {
 	app := creche.New(creche.Options{Errors: recipes.Rules()})
 	err := errors.Join(errors.New("disk on fire"), fmt.Errorf("order: %w", &recipes.OutOfStock{SKU: "tea"}))
 	got := app.Explain(err)
-	if got.Status != http.StatusConflict || got.How() != "own status" {
+	if got.Status != http.StatusConflict || got.How() != "translation" {
 		t.Errorf("got %v, want a 409", got)
 	}
 	for _, passed := range got.Passed {
@@ -162,5 +163,32 @@ func TestTwoChildrenAreJoined(t *testing.T) {
 	})
 	if err != nil || sum.Load() != 3 {
 		t.Errorf("got %v and %d, want both children", err, sum.Load())
+	}
+}
+
+// E6: what the client got wrong is no failure of the server.
+func TestReadJSON(t *testing.T) {
+	app := creche.New(creche.Options{Observe: func(_ context.Context, r nursery.Report) { t.Errorf("got %v reported, want nothing", r) }})
+	h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		var order struct{ SKU string }
+		if err := recipes.ReadJSON(w, r, &order); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, order.SKU)
+		return err
+	}))
+	for body, want := range map[string]int{
+		`{"sku":"tea"}`:                  http.StatusOK,
+		``:                               http.StatusBadRequest,
+		`{"sku"`:                         http.StatusBadRequest,
+		`sku=tea`:                        http.StatusBadRequest,
+		`{"sku":7}`:                      http.StatusBadRequest,
+		`"` + strings.Repeat("x", 1<<20): http.StatusRequestEntityTooLarge,
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
+		if w.Code != want {
+			t.Errorf("%.20s: got %d, want %d", body, w.Code, want)
+		}
 	}
 }
