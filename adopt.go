@@ -207,8 +207,9 @@ func (a *App) Log() *slog.Logger { return a.log() }
 
 // Warn logs msg and err at level warn, for what is no failure to be reported but
 // somebody should know. The line has method and path, as that of a failure has, if
-// ctx is that of a request or of an adopted connection. A nil err does nothing, and
-// a nil ctx panics. It is part of the kit for authors of connection packages.
+// ctx is that of a request or has the values of an adopted connection. A nil err
+// does nothing, and a nil ctx panics. It is part of the kit for authors of
+// connection packages.
 func (a *App) Warn(ctx context.Context, msg string, err error) {
 	if ctx == nil {
 		panic("creche: App.Warn: nil context")

@@ -181,7 +181,7 @@ type detached struct {
 }
 
 func (d *detached) Value(key any) any {
-	if key == exchangeKey || key == callKey {
+	if key == exchangeKey {
 		return nil // it has ended, or will before the task does
 	}
 	if v := d.Context.Value(key); v != nil {

@@ -176,23 +176,6 @@ func TestTheLogNamesTheRequestOfAConnection(t *testing.T) {
 	}
 }
 
-// A background task is none of the connection's, as it is none of a request's.
-//
-// B1, W13
-func TestTheLogNamesNoRequestForABackgroundTask(t *testing.T) {
-	inBubbles(t, "", func(t *testing.T, o *websocket.Options) {
-		got := logOf(t, o, func(ctx context.Context, _ *websocket.Conn) error {
-			if err := creche.Go(ctx, "job", func(context.Context) error { return errTicker }); err != nil {
-				t.Error(err)
-			}
-			return &websocket.CloseError{Code: websocket.InternalError}
-		})
-		if strings.Count(got, "level=") != 1 || !strings.Contains(got, errTicker.Error()) || strings.Contains(got, "method=") {
-			t.Errorf("got log %q, want the failure without a request", got)
-		}
-	})
-}
-
 // After the upgrade no handler of HTTP runs. The log says so of the rule that would
 // have answered the failure.
 //
