@@ -154,7 +154,7 @@ func (q *request) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.inner.Status = http.StatusOK
 	q.show(r, &q.inner)
 	if err := q.next(q.c); err != nil {
-		q.fail(err) //nolint:contextcheck // the exchange has its own
+		q.fail(err)
 	}
 }
 
