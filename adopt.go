@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -56,15 +55,15 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if err != nil {
 		return false
 	}
-	leave := a.enter(x.outermost())
+	server := a.enter(x.outermost())
 	err = above.TryGo(func(ctx context.Context) error {
-		defer leave()
+		defer a.leave(server)
 		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
-		numbered(a.call.id, func() { a.run(run) })
+		numbered(server.idOf(&a.call), func() { a.run(run) })
 		return nil
 	}, nursery.Name(adoptedName), nursery.Unlimited())
 	if err != nil {
-		leave()
+		a.leave(server)
 	}
 	return err == nil
 }
@@ -117,21 +116,26 @@ func (x *Exchange) outermost() *Exchange {
 }
 
 // enter counts a connection in that was taken over in x, the outermost exchange,
-// with the application that serves, if one does, and returns what counts it out.
-// While its handler still runs that is counted, too.
-func (a *Adopted) enter(x *Exchange) (leave func()) {
-	server, _ := x.ctx.Value(appKey).(*App)
+// with the application that serves, if one does, and returns that, or nil. While
+// its handler still runs that is counted, too.
+func (a *Adopted) enter(x *Exchange) (server *App) {
 	r := x.outer.Load()
 	if r == nil {
-		return func() {}
+		return nil
 	}
-	a.call = call{method: r.Method, path: r.URL.Path, began: time.Now(), adopted: true}
+	a.call = call{method: r.Method, path: r.URL.Path, conn: adopted}
 	a.call.keep()
-	if server == nil {
-		return func() {}
+	if server, _ = x.ctx.Value(appKey).(*App); server != nil {
+		server.life.handlers.enter(&a.call)
 	}
-	server.life.handlers.enter(&a.call)
-	return func() { server.life.handlers.leave(&a.call) }
+	return server
+}
+
+// leave counts it out.
+func (a *Adopted) leave(server *App) {
+	if server != nil {
+		server.life.handlers.leave(&a.call)
+	}
 }
 
 // Resolve is [Exchange.Resolve] by the rules that were in force at the

@@ -16,9 +16,10 @@ import (
 // has given up on. The list is kept under the lock that counting takes anyway.
 type underway struct {
 	gauge
-	app      uint64 // tells the calls of one App from those of others
-	numbered uint64 // how many were counted so far
-	ends     call   // of the list, which is a ring
+	app      uint64    // tells the calls of one App from those of others
+	since    time.Time // when it was made
+	numbered uint64    // how many were counted so far
+	ends     call      // of the list, which is a ring
 	shut     bool
 }
 
@@ -26,12 +27,18 @@ type underway struct {
 // change, and nothing of the request, which is the server's to use again.
 type call struct {
 	before, after *call
-	id            callID
+	number        uint64 // among those of the App
 	method, path  string
-	began         time.Time
-	conn          *connection // of a request, or nil
-	adopted       bool        // it is a connection that outlives its handler
+	began         time.Duration // after the App was made
+	conn          *connection   // that it came on, or nil
 }
+
+// adopted stands for the conn of connections that outlive their handler.
+var adopted = func() *connection {
+	k := new(connection)
+	k.taken.Store(true)
+	return k
+}()
 
 // callID is the App and the number in it. It is an array so that it is passed
 // on the stack: see numbered.
@@ -43,7 +50,7 @@ var apps atomic.Uint64
 var calls = sync.Pool{New: func() any { return new(call) }}
 
 func (u *underway) init() {
-	u.app = apps.Add(1)
+	u.app, u.since = apps.Add(1), time.Now()
 	u.ends.before, u.ends.after = &u.ends, &u.ends
 }
 
@@ -75,7 +82,7 @@ func (u *underway) shutOut() {
 func (u *underway) link(c *call) {
 	u.change(1)
 	u.numbered++
-	c.id = callID{u.app, u.numbered}
+	c.number, c.began = u.numbered, time.Since(u.since)
 	c.before, c.after = u.ends.before, &u.ends
 	c.before.after, c.after.before = c, c
 }
@@ -105,7 +112,7 @@ func (u *underway) left() (requests, connections []nursery.TaskInfo) {
 	}
 	u.mu.Unlock()
 	for _, c := range all {
-		info := nursery.TaskInfo{Name: c.name(), Index: int(c.id[1]), State: "running", Began: c.began}
+		info := nursery.TaskInfo{Name: c.name(), Index: int(c.number), State: "running", Began: u.since.Add(c.began)}
 		if c.isConnection() {
 			connections = append(connections, info)
 		} else {
@@ -128,12 +135,12 @@ func (u *underway) counts() (requests, connections int) {
 }
 
 // isConnection reports whether c was taken over from the server.
-func (c *call) isConnection() bool { return c.adopted || c.conn != nil && c.conn.taken.Load() }
+func (c *call) isConnection() bool { return c.conn != nil && c.conn.taken.Load() }
 
 // callOf begins what is known of r, which came on k.
 func callOf(r *http.Request, k *connection) *call {
 	c := calls.Get().(*call)
-	c.method, c.path, c.began, c.conn = r.Method, r.URL.Path, time.Now(), k
+	c.method, c.path, c.conn = r.Method, r.URL.Path, k
 	return c
 }
 
@@ -153,7 +160,12 @@ func (c *call) name() string {
 // keep has c no longer hold on to the head of the request, which its strings
 // are parts of.
 func (c *call) keep() {
-	c.method, c.path = strings.Clone(atMost(longestName+1, c.method)), strings.Clone(atMost(longestName+1, c.path))
+	if c.method == http.MethodGet {
+		c.method = http.MethodGet // which is no part of a request
+	} else {
+		c.method = strings.Clone(atMost(longestName+1, c.method))
+	}
+	c.path = strings.Clone(atMost(longestName+1, c.path))
 }
 
 func atMost(n int, s string) string {
@@ -171,3 +183,11 @@ func atMost(n int, s string) string {
 //
 //go:noinline
 func numbered(_ callID, f func()) { f() }
+
+// idOf returns the number of c among those of all Apps. A nil App counts nothing.
+func (a *App) idOf(c *call) callID {
+	if a == nil {
+		return callID{}
+	}
+	return callID{a.life.handlers.app, c.number}
+}

@@ -16,7 +16,10 @@ const (
 
 // label labels the goroutine that is about to run t with t's name, or takes
 // the labels of the task before it away, and reports whether it has some now. The
-// task does not run yet, and nothing catches a panic of its context.
+// task does not run yet, and nothing catches a panic of its context. Its frame is
+// no part of that of run, which is under every task.
+//
+//go:noinline
 func (t *task) label() (has bool) {
 	guarded(valueOf, func() { has = t.relabel() })
 	return has

@@ -49,8 +49,8 @@ func (n *Nursery) prepare(call string, fn func(context.Context) error, opts []Ta
 func (n *Nursery) newTask(opts []TaskOption) *task {
 	t := newTask()
 	t.n = n
-	for _, o := range opts {
-		t.apply(o)
+	for i := range opts {
+		t.apply(&opts[i]) // a copy of it would be on every task's stack
 	}
 	return t
 }
@@ -95,7 +95,7 @@ func (t *task) launch() {
 	spawn(t)
 }
 
-func (t *task) apply(o TaskOption) {
+func (t *task) apply(o *TaskOption) {
 	if o.name != "" {
 		t.note().name = o.name
 	}

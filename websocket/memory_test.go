@@ -28,7 +28,7 @@ import (
 //
 // W13
 func TestMemoryOfAnIdleConnection(t *testing.T) {
-	n := 1000
+	n := 2000
 	if os.Getenv("CRECHE_LONG") != "" {
 		n = 5000
 	}

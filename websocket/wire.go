@@ -15,11 +15,11 @@ type wire struct {
 	raw   syscall.RawConn       // how to read without waiting; nil: one cannot
 	now   func(fd uintptr) bool // attempt, bound once
 	early []byte                // what came with the handshake
-	small [256]byte
-	large *[largeSize]byte // of larges, or nil
-	r, w  int              // what of the buffer has been read from it and written into it
-	n     int              // what the last attempt has read
-	err   error            // what it met
+	small [maxControl + 3]byte  // as much as is peeked for, and a round number
+	large *[largeSize]byte      // of larges, or nil
+	r, w  int                   // what of the buffer has been read from it and written into it
+	n     int                   // what the last attempt has read
+	err   error                 // what it met
 }
 
 // largeSize is how much is read at once.
