@@ -145,6 +145,20 @@ func branch(err error) (node error, kids []error) {
 	return nil, nil
 }
 
+// links iterates over the links of err that wrap exactly one error each, down to
+// where its chain branches or ends.
+func links(err error) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for range maxChain {
+			next, kids := below(err)
+			if kids != nil || next == nil || !yield(err) { // its Unwrap may say one thing now and another then
+				return
+			}
+			err = next
+		}
+	}
+}
+
 // below returns what err wraps: one error, or several, or none. An Unwrap
 // that panics, as on a typed nil it may, wraps nothing.
 func below(err error) (next error, kids []error) {

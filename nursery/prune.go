@@ -114,16 +114,10 @@ func (p *pruner) below(err error) error {
 
 // knows asks about the links from err to the branch below it.
 func (p *pruner) knows(err error) bool {
-	link := err
-	for range maxChain {
-		next, kids := below(link)
-		if kids != nil || next == nil {
-			break
-		}
+	for link := range links(err) {
 		if p.known(link) {
 			return true
 		}
-		link = next
 	}
 	return false
 }
@@ -140,17 +134,7 @@ func rebuild(err, node error, kept []error) error {
 	default:
 		inner = &pruned{link: node, kept: compact(kept)}
 	}
-	var links []error
-	link := err
-	for range maxChain {
-		next, kids := below(link)
-		if kids != nil || next == nil { // its Unwrap may say one thing now and another then
-			break
-		}
-		links = append(links, link)
-		link = next
-	}
-	for _, link := range slices.Backward(links) {
+	for _, link := range slices.Backward(slices.Collect(links(err))) {
 		inner = &pruned{link: link, kept: []error{inner}, was: node}
 		node = link
 	}
