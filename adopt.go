@@ -55,15 +55,15 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if err != nil {
 		return false
 	}
-	server := a.enter(x.outermost())
+	counting := a.enter(x.outermost())
 	err = above.TryGo(func(ctx context.Context) error {
-		defer a.leave(server)
+		defer counting.leave(&a.call)
 		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
-		numbered(server.idOf(&a.call), func() { a.run(run) })
+		numbered(counting.idOf(&a.call), func() { a.run(run) })
 		return nil
 	}, nursery.Name(adoptedName), nursery.Unlimited())
 	if err != nil {
-		a.leave(server)
+		counting.leave(&a.call)
 	}
 	return err == nil
 }
@@ -96,10 +96,7 @@ func (x *Exchange) valuesOf(ctx context.Context) (context.Context, error) {
 	for outer := ExchangeOf(ctx); outer != nil && ctx == outer.scope(); outer = ExchangeOf(ctx) {
 		ctx = outer.ctx
 	}
-	if x.Router() == nil {
-		return ctx, x.App().recycledBy(ctx)
-	}
-	return x.Router().Detach(ctx), nil
+	return x.App().copied(ctx, x.Router())
 }
 
 // Around returns the context around all exchanges that the request is in: that
@@ -116,26 +113,21 @@ func (x *Exchange) outermost() *Exchange {
 }
 
 // enter counts a connection in that was taken over in x, the outermost exchange,
-// with the application that serves, if one does, and returns that, or nil. While
-// its handler still runs that is counted, too.
-func (a *Adopted) enter(x *Exchange) (server *App) {
+// with the application that serves, if one does, and returns where it is counted, or
+// nil. While its handler still runs that is counted, too.
+func (a *Adopted) enter(x *Exchange) *underway {
 	r := x.outer.Load()
 	if r == nil {
 		return nil
 	}
 	a.call = call{method: r.Method, path: r.URL.Path, conn: adopted}
 	a.call.keep()
-	if server, _ = x.ctx.Value(appKey).(*App); server != nil {
-		server.life.handlers.enter(&a.call)
+	server, _ := x.ctx.Value(appKey).(*App)
+	if server == nil {
+		return nil
 	}
-	return server
-}
-
-// leave counts it out.
-func (a *Adopted) leave(server *App) {
-	if server != nil {
-		server.life.handlers.leave(&a.call)
-	}
+	server.life.handlers.enter(&a.call)
+	return &server.life.handlers
 }
 
 // Resolve is [Exchange.Resolve] by the rules that were in force at the

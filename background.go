@@ -164,13 +164,21 @@ func (a *App) detach(ctx context.Context) (context.Context, error) {
 	}
 	x := ExchangeOf(ctx)
 	switch {
-	case x != nil && x.outer.Load() == nil:
+	case x == nil:
+		return a.copied(ctx, nil)
+	case x.outer.Load() == nil:
 		// The request is over, and what the router recycles is another's.
 		return context.Background(), nil
-	case x == nil || x.Router() == nil:
+	}
+	return a.copied(ctx, x.Router())
+}
+
+// copied returns ctx with a copy of what the router recycles.
+func (a *App) copied(ctx context.Context, router Router) (context.Context, error) {
+	if router == nil {
 		return ctx, a.recycledBy(ctx)
 	}
-	return x.Router().Detach(ctx), nil
+	return router.Detach(ctx), nil
 }
 
 // detached is the context of a background task: the background nursery's,

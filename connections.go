@@ -193,6 +193,6 @@ func (l *life) count(h http.Handler) http.Handler {
 			// by this, which net/http makes a GOAWAY of.
 			w.Header().Set("Connection", "close")
 		}
-		numbered(callID{l.handlers.app, c.number}, func() { h.ServeHTTP(w, r) })
+		numbered(l.handlers.idOf(c), func() { h.ServeHTTP(w, r) })
 	})
 }

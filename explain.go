@@ -59,8 +59,6 @@ func (a *App) ExplainFor(router Router, err error, group ...errorhandlers.Rule) 
 // goroutine until the exchange ends.
 func (x *Exchange) Explain(err error) errorhandlers.Explanation {
 	e := x.search().Explain(err, x.rules())
-	if faults := x.App().allFaults(); faults != nil {
-		e.Faults = errors.Join(faults, e.Faults)
-	}
+	e.Faults = together(x.App().allFaults(), e.Faults)
 	return e
 }

@@ -87,8 +87,11 @@ func (u *underway) link(c *call) {
 	c.before.after, c.after.before = c, c
 }
 
-// leave counts c out.
+// leave counts c out. A nil u has not counted it.
 func (u *underway) leave(c *call) {
+	if u == nil {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	c.before.after, c.after.before = c.after, c.before
@@ -184,10 +187,10 @@ func atMost(n int, s string) string {
 //go:noinline
 func numbered(_ callID, f func()) { f() }
 
-// idOf returns the number of c among those of all Apps. A nil App counts nothing.
-func (a *App) idOf(c *call) callID {
-	if a == nil {
+// idOf returns the number of c among those of all Apps. A nil u gives none.
+func (u *underway) idOf(c *call) callID {
+	if u == nil {
 		return callID{}
 	}
-	return callID{a.life.handlers.app, c.number}
+	return callID{u.app, c.number}
 }
