@@ -10,6 +10,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // E1: all faults are told together.
@@ -79,6 +80,7 @@ func TestMisuseNamesTheCall(t *testing.T) {
 		{"Go without a context", func() { _ = creche.Go(none, "x", task) }, "creche: Go: nil context"},
 		{"App.Go without a context", func() { _ = app.Go(none, "x", task) }, "creche: Go: nil context"},
 		{"App.Go without a task", func() { _ = app.Go(t.Context(), "x", nil) }, "creche: Go: nil task"},
+		{"LogReport without a context", func() { creche.LogReport(none, nursery.Report{}) }, "creche: LogReport: nil context"},
 		{"Go outside of any application", func() { _ = creche.Go(t.Context(), "x", task) }, "hand it the request"},
 	}
 	for _, tt := range tests {

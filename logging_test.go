@@ -8,11 +8,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
@@ -174,3 +176,70 @@ func TestALoggerThatPanicsKeepsNothingFromStopping(t *testing.T) {
 type everyHour struct{}
 
 func (everyHour) NextBackOff() time.Duration { return time.Hour }
+
+// An observer that hands on what it gets changes nothing of what is logged.
+//
+// B2, E4
+func TestLogReportLogsWhatWouldBeWithoutAnObserver(t *testing.T) {
+	vanishes := errorhandlers.TranslateIs(errFirst, func(error) error { return nil })
+	inner := creche.New(creche.Options{Logger: slog.New(slog.DiscardHandler)})
+	log := func(t *testing.T, observe func(context.Context, nursery.Report)) []string {
+		var logged journal
+		s := prepared(creche.Options{})
+		s.App = creche.New(creche.Options{
+			IgnoreSignals: true, Logger: logged.logger(), Observe: observe,
+			Errors: []errorhandlers.Rule{vanishes},
+		})
+		s.Service("poll", creche.Daemon(func(ctx context.Context) error {
+			nursery.From(ctx).Go(func(context.Context) error { return errSecond }, nursery.Name("once"), nursery.Helper())
+			<-ctx.Done()
+			return errJob
+		}))
+		mux := http.NewServeMux()
+		mux.Handle("/fails", failing(errFirst))
+		mux.Handle("/panics", creche.Handler(func(http.ResponseWriter, *http.Request) error { panic("boom") }))
+		mux.Handle("/late", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			_ = http.NewResponseController(w).Flush()
+			return errSecond
+		}))
+		mux.Handle("/background", creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			return creche.Go(r.Context(), "job", func(context.Context) error { return errJob })
+		}))
+		mux.Handle("/inner", inner.Middleware(failing(errSecond)))
+		mux.Handle("/several", creche.Handler(func(_ http.ResponseWriter, r *http.Request) error { return bothFail(r.Context()) }))
+		s.start(t, s.listener, s.Middleware(mux))
+		for _, path := range []string{"/fails", "/panics", "/late", "/background", "/inner", "/several"} {
+			if reply, err := s.client.Get("http://creche.test" + path); err == nil {
+				_ = reply.Body.Close()
+			}
+			synctest.Wait()
+		}
+		s.Stop(nil)
+		_ = s.end()
+		return logged.lines()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var seen atomic.Int64
+		want, got := log(t, nil), log(t, func(ctx context.Context, r nursery.Report) {
+			seen.Add(1)
+			creche.LogReport(ctx, r)
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("got log\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if all := strings.Join(want, "\n"); seen.Load() < 6 || !strings.Contains(all, "skipped=") || !strings.Contains(all, "path=/late") {
+			t.Errorf("got %d reports, and log\n%s\nwant more", seen.Load(), all)
+		}
+	})
+}
+
+func TestLogReportOutsideOfAnyApplication(t *testing.T) {
+	var logged journal
+	before := slog.Default()
+	slog.SetDefault(logged.logger())
+	defer slog.SetDefault(before)
+	creche.LogReport(t.Context(), nursery.Report{Nursery: "mine", Failure: nursery.Failure{Err: errJob, Task: "job"}})
+	if got, want := logged.lines(), `ERROR msg="creche: failure" nursery=mine task=job error="the job failed"`; len(got) != 1 || got[0] != want {
+		t.Errorf("got log %q, want %s", got, want)
+	}
+}

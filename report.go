@@ -176,13 +176,48 @@ func (a *App) observe(ctx context.Context, r nursery.Report) {
 
 // observeWith is observe with what else is there to log.
 func (a *App) observeWith(ctx context.Context, r nursery.Report, more func() []slog.Attr) {
-	if a.options.Observe != nil && a.tell(ctx, r) {
-		return
+	by := reporter{a, more}
+	if a.options.Observe == nil || !a.tell(context.WithValue(ctx, reporterKey, by), r) {
+		by.log(ctx, r)
 	}
-	attrs := r.LogAttrs()
-	attrs = append(attrs, whence(ctx)...)
-	attrs = append(attrs, more()...)
-	a.logError(ctx, "creche: "+r.Kind(), attrs...)
+}
+
+// reporter is who reports, and what else there is to log.
+type reporter struct {
+	app  *App
+	more func() []slog.Attr
+}
+
+// reporterKey finds the reporter in the context that an observer gets.
+var reporterKey = &contextKey{"reporter"}
+
+func (by reporter) log(ctx context.Context, r nursery.Report) {
+	attrs := append(r.LogAttrs(), whence(ctx)...)
+	by.app.logError(ctx, "creche: "+r.Kind(), append(attrs, by.more()...)...)
+}
+
+// LogReport logs r as an application does that has no [Options.Observe], with the
+// request that failed and the rules that were for an error and did not answer it.
+// It is for observers that do more than log, and is given what they were:
+//
+//	Observe: func(ctx context.Context, r nursery.Report) {
+//		failures.Add(1)
+//		creche.LogReport(ctx, r)
+//	},
+//
+// The log is that of the application which reports; with another ctx than an
+// observer's, or one derived from that, it is [slog.Default]. A nil ctx panics. It
+// may be called from many goroutines, and costs what the logger does.
+func LogReport(ctx context.Context, r nursery.Report) {
+	if ctx == nil {
+		panic("creche: LogReport: nil context")
+	}
+	by, ok := ctx.Value(reporterKey).(reporter)
+	if !ok {
+		// An App without a logger, for there is no observer's context.
+		by = reporter{new(App), func() []slog.Attr { return nil }}
+	}
+	by.log(ctx, r)
 }
 
 // whence returns as attributes what is known of the request that ctx belongs
