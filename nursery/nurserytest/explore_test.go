@@ -70,6 +70,9 @@ func TestExploreRepeatsItself(t *testing.T) {
 }
 
 func TestExploreFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too few programs to meet every fault")
+	}
 	tests := []struct {
 		name   string
 		faults nurserytest.Fault
