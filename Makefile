@@ -94,7 +94,7 @@ bench: ## the speed of the core beside its peers, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet .; go test . >&2; go run . -row '$(ROWS)'
 
 bench-http: ## requests over loopback beside the bare routers, as a table (ROWS=regexp)
-	@cd internal/bench; export GOWORK=off; go vet ./routers; go test ./routers >&2; go run ./routers -row '$(ROWS)'
+	@cd internal/bench; export GOWORK=off; go vet ./routers ./sampling; go test ./routers ./sampling >&2; go run ./routers -row '$(ROWS)'
 
 bench-app: ## rules, stops and lists beside what one would use without, as a table (ROWS=regexp)
 	@cd internal/bench; export GOWORK=off; go vet ./app; go test ./app >&2; go run ./app -row '$(ROWS)'
