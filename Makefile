@@ -125,13 +125,22 @@ peers: ## websocket clients of others, a browser among them, drive the running c
 long: ## the tests with their full numbers: minutes, not seconds
 	@CRECHE_LONG=1 NURSERYTEST_SEEDS=1000000 go test -timeout=60m work
 
+# Before Go 1.27 the end of -fuzztime is told as a failure now and then, the more
+# so on a busy machine (go.dev/issue/75804). A finding shows an input or a stack:
+# what shows neither is run once more.
 fuzz: ## all fuzz targets, in FUZZ=60 seconds together
 	@targets=$$(grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort); \
 	[[ -n $$targets ]] || { echo "no fuzz targets" >&2; exit 1; }; \
 	each=$$(( $(FUZZ) / $$(wc -l <<<"$$targets") )); \
+	fuzz() { \
+		go -C "$$1" test -run "^$$2\$$" -fuzz "^$$2\$$" -fuzztime="$$(( each > 1 ? each : 1 ))s" -fuzzminimizetime=1s . </dev/null; \
+	}; \
+	out=$$(mktemp); trap 'rm -f "$$out"' EXIT; \
 	while IFS=: read -r file func; do \
 		dir=$$(dirname "$$file"); target=$${func#func }; echo "== $$dir $$target"; \
-		go -C "$$dir" test -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime="$$(( each > 1 ? each : 1 ))s" . </dev/null; \
+		fuzz "$$dir" "$$target" 2>&1 | tee "$$out" && continue; \
+		grep -A1 -e '--- FAIL' "$$out" | grep -qx '    context deadline exceeded' && ! grep -q 'Failing input' "$$out" || exit 1; \
+		echo "== $$dir $$target, once more"; fuzz "$$dir" "$$target"; \
 	done <<<"$$targets"
 
 leaks: ## the runtime's profile of leaked goroutines stays empty in nursery and creche
