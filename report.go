@@ -171,7 +171,7 @@ func (a *App) observeOthers(ctx context.Context, r nursery.Report) {
 
 // observe takes the reports of all the application's nurseries.
 func (a *App) observe(ctx context.Context, r nursery.Report) {
-	a.observeWith(ctx, r, func() []slog.Attr { return nil })
+	a.observeWith(ctx, r, noMore)
 }
 
 // observeWith is observe with what else is there to log.
@@ -187,6 +187,8 @@ type reporter struct {
 	app  *App
 	more func() []slog.Attr
 }
+
+func noMore() []slog.Attr { return nil }
 
 // reporterKey finds the reporter in the context that an observer gets.
 var reporterKey = &contextKey{"reporter"}
@@ -215,7 +217,7 @@ func LogReport(ctx context.Context, r nursery.Report) {
 	by, ok := ctx.Value(reporterKey).(reporter)
 	if !ok {
 		// An App without a logger, for there is no observer's context.
-		by = reporter{new(App), func() []slog.Attr { return nil }}
+		by = reporter{new(App), noMore}
 	}
 	by.log(ctx, r)
 }

@@ -85,7 +85,8 @@ func ratio(ours, theirs []float64) float64 { return sampling.Median(ratios(ours,
 
 // percent is ratio, with what it may be off by.
 func percent(ours, theirs []float64) string {
-	return fmt.Sprintf("%.1f ± %.1f %%", 100*ratio(ours, theirs), 100*sampling.Margin(ratios(ours, theirs)))
+	r := ratios(ours, theirs)
+	return fmt.Sprintf("%.1f ± %.1f %%", 100*sampling.Median(r), 100*sampling.Margin(r))
 }
 
 func ratios(ours, theirs []float64) []float64 {

@@ -85,10 +85,9 @@ func of(name string, build func(app *creche.App, do work) http.Handler) router {
 	r := router{name: name}
 	for i, do := range works {
 		r.variants[i] = func() http.Handler {
-			if i == creched || i == tasks {
-				return build(creche.New(creche.Options{}), do)
-			}
 			switch i {
+			case creched, tasks:
+				return build(creche.New(creche.Options{}), do)
 			case copied:
 				return copying(build(nil, do))
 			case scoped:
@@ -103,15 +102,15 @@ func of(name string, build func(app *creche.App, do work) http.Handler) router {
 // copying is less than any scope of a request's own can do: in one allocation, of
 // as many bytes as creche's, a context that does nothing and a copy of the request.
 func copying(next http.Handler) http.Handler {
-	type copy struct {
+	type exchange struct {
 		context.Context
 		_       [16]*byte
 		request http.Request
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &copy{Context: r.Context()}
-		c.request = *r.WithContext(c)
-		next.ServeHTTP(w, &c.request)
+		x := &exchange{Context: r.Context()}
+		x.request = *r.WithContext(x)
+		next.ServeHTTP(w, &x.request)
 	})
 }
 

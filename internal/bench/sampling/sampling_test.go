@@ -18,7 +18,7 @@ func TestMarginIsByRank(t *testing.T) {
 		{[]float64{3}, 0},
 		{[]float64{3, 1, 2}, 1},
 		{[]float64{7, 7, 7, 7, 7}, 0},
-		{hundred, 14}, // half of 65 - 37, the 61st and the 41st of them,
+		{hundred, 14}, // half of 65 - 37, the 61st and the 41st of them
 	} {
 		if got := sampling.Margin(tt.values); got != tt.want {
 			t.Errorf("%v: got %v, want %v", tt.values, got, tt.want)
