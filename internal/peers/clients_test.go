@@ -57,10 +57,18 @@ type gorillaClient struct {
 func (g *gorillaClient) dial(url string) (err error) {
 	d := gorilla.Dialer{EnableCompression: true}
 	if g.conn, _, err = d.Dial(url, nil); err == nil {
+		g.conn.SetPingHandler(g.pong)
 		g.saw(event{Saw: "open"})
 		go g.read(g.conn)
 	}
 	return err
+}
+
+// pong is there for its patience. Gorilla's own handler has a second for it, and
+// a connection that was late once never writes again.
+func (g *gorillaClient) pong(text string) error {
+	_ = g.conn.WriteControl(gorilla.PongMessage, []byte(text), time.Now().Add(patience)) // whoever is closed meanwhile sees that
+	return nil
 }
 
 func (g *gorillaClient) read(conn *gorilla.Conn) {
