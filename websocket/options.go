@@ -80,7 +80,9 @@ type Options struct {
 	// ping, and PongWithin how long after that until it is taken for dead: then
 	// the connection ends with [ErrHeartbeat]. Whatever the peer sends is a sign
 	// of life, a single byte of a frame too. 0 means 30 seconds and 10 seconds,
-	// and a negative PingEvery that there is no heartbeat.
+	// and a negative PingEvery that there is no heartbeat. A server that comes to it
+	// late, for it stood still itself, waits once more for as long as it was late,
+	// at most PongWithin, to read what came meanwhile.
 	//
 	// While the inbox is full nothing is read, and silence says nothing. The
 	// pings go on; on a socket that the peer has closed or reset, by the second

@@ -16,7 +16,8 @@ type pulse struct {
 	paused atomic.Int64 // since when nothing is read, for the inbox is full; 0: it is not
 
 	last      time.Duration // when the time for a last word is over; 0: no need to know. Under the sweeper's mu
-	asked     time.Duration // when the last ping left; the sweeper's task alone looks at it
+	asked     time.Duration // when the last ping left; this and late are the sweeper's task's alone
+	late      bool          // what was due after that ping was looked at too late once
 	at        time.Duration // when to look next; this and what follows is under the sweeper's mu
 	place     int           // in its schedule, from 1
 	forgotten bool
@@ -71,6 +72,11 @@ func (p *pulse) limit(paused time.Duration) time.Duration {
 // at the very time of the ping counts as its answer.
 func (p *pulse) silent(heard time.Duration) bool { return heard < p.asked }
 
+// wait has the answer to a ping be due at the given time, once. A look that comes
+// late is that of a process which stood still or had too much to do, and what
+// came meanwhile has yet to be read.
+func (p *pulse) wait(due time.Duration) { p.asked, p.late = due-p.within, true }
+
 // beat does what is to be done now for the connection, and returns when to look
 // again.
 func (c *Conn) beat(now time.Duration) time.Duration {
@@ -87,10 +93,14 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 		c.nursery.Cancel(ErrUnread)
 		return never
 	case paused == 0 && p.silent(heard):
+		if late := min(now-due, p.within); late > 0 && !p.late {
+			p.wait(now + late)
+			return now + late
+		}
 		c.nursery.Cancel(ErrHeartbeat)
 		return never
 	}
-	p.asked = now
+	p.asked, p.late = now, false
 	c.frames.ping()
 	return p.look(p.next(heard, paused), now)
 }

@@ -106,10 +106,17 @@ func (l *link) leave(half bool) {
 // comeBack has the link carry new connections. Those from before are lost.
 func (l *link) comeBack() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	for w := range l.wires {
 		w.close()
 	}
+	l.mu.Unlock()
+	l.flow()
+}
+
+// flow has everything pass again, and what was under way arrive.
+func (l *link) flow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	close(l.back)
 	l.back = nil
 }

@@ -106,7 +106,7 @@ type chat struct {
 // does not make a client late, and short enough to be waited for.
 const (
 	pingEvery  = 200 * time.Millisecond
-	pongWithin = 5 * time.Second
+	pongWithin = 10 * time.Second
 )
 
 // startChat starts the chat at addr, with further flags, and returns when it
@@ -147,7 +147,12 @@ func (c *chat) wantLeft(from, why string) {
 // stop sends the signal with which servers are stopped.
 func (c *chat) stop() {
 	c.t.Helper()
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	c.signal(syscall.SIGTERM)
+}
+
+func (c *chat) signal(s os.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -161,6 +162,34 @@ func (s *scene) seesTheStop() {
 	s.tried.wantClosed(1001, "")
 	s.host.wantClosed(1001, "")
 	s.chat.wantEnd(2)
+}
+
+// A chat that stands still for longer than anybody has for a pong has yet to read
+// those that came meanwhile.
+//
+// W6
+func TestAChatThatStandsStill(t *testing.T) {
+	t.Parallel()
+	const within = 3 * time.Second
+	for _, kind := range chats {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			chat := startChat(t, "127.0.0.1:0", append(kind.flags, "-pong-within", within.String())...)
+			v := visit(t, host, chat)
+			v.link.mute()
+			before := v.link.look()
+			eventually(t, "somebody is asked", func() bool { return v.link.look().chat.pings > before.chat.pings })
+			chat.signal(syscall.SIGSTOP)
+			v.link.flow()
+			time.Sleep(within + time.Second)
+			chat.signal(syscall.SIGCONT)
+			s := &scene{t, chat, v, v}
+			s.answersPings()
+			chat.stop()
+			v.wantClosed(1001, "")
+			chat.wantEnd(1)
+		})
+	}
 }
 
 // All clients in one room: each hears each, and the stop tells all.
