@@ -36,7 +36,7 @@ func (n *Nursery) siftBy(err error, c *Cancelled) (real error, cut bool) {
 
 // echoedPlainlyBy reports whether err is what most code returns when c ended
 // its context.
-func (c *Cancelled) echoedPlainlyBy(err error) bool { return isContextError(err) || err == error(c) }
+func (c *Cancelled) echoedPlainlyBy(err error) bool { return saidOf(err, c.err) || err == error(c) }
 
 // siftBranches is sift for an err that wraps several. It is apart because its
 // results live on the heap.
@@ -62,7 +62,7 @@ func bare(real, err error) error {
 
 // isEcho follows the chain of a leaf. c is how the nursery was cancelled.
 func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
-	parentCause := n.parentCause()
+	parentCause, parentEnd := n.parentCause(), n.parent.Err()
 	err := leaf
 	for range maxChain {
 		if _, ok := err.(*PanicError); ok {
@@ -73,7 +73,7 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 			return false, false
 		case n.hasTold(err):
 			return true, false
-		case isContextError(err), n.knowsEcho(err):
+		case saidOf(err, c.err), saidOf(err, parentEnd), n.knowsEcho(err):
 			return true, c.parent
 		case err == error(c):
 			return true, c.parent
@@ -123,12 +123,16 @@ func (n *Nursery) parentCause() error {
 		return nil
 	}
 	cause := causeOf(n.parent)
-	if isContextError(cause) {
+	if cause == context.Canceled || cause == context.DeadlineExceeded {
 		return nil
 	}
 	return cause
 }
 
-func isContextError(err error) bool {
-	return err == context.Canceled || err == context.DeadlineExceeded
+// saidOf reports whether err may be what code returns whose context ended with
+// end: that, or that somebody was cancelled, as in a context below whose own
+// cancel function was quicker. A deadline that passed where none ended the
+// context is that of somebody else, and a failure.
+func saidOf(err, end error) bool {
+	return err == context.Canceled || err == context.DeadlineExceeded && err == end
 }

@@ -24,6 +24,15 @@ type statusError struct{ code string }
 
 func (e statusError) Error() string { return "rpc error: code = " + e.code }
 
+// wasLate is late for a deadline of its own, and cleans up until ctx has ended, too.
+func wasLate(ctx context.Context) error {
+	late, cancel := context.WithTimeout(ctx, -1)
+	defer cancel()
+	err := waits(late)
+	<-ctx.Done()
+	return fmt.Errorf("payment: %w", err)
+}
+
 // uncomparable would panic if it were compared with ==.
 type uncomparable []string
 
@@ -40,7 +49,6 @@ func TestEchoesOfAFailureAreDropped(t *testing.T) {
 		{"the context's cause", waitsForCause, ""}, // N4
 		{"the context's error, wrapped", func(ctx context.Context) error { return fmt.Errorf("db: %w", waits(ctx)) }, ""},          // N4
 		{"the cause, as an HTTP client wraps it", func(ctx context.Context) error { return &clientError{waitsForCause(ctx)} }, ""}, // N4
-		{"an exceeded deadline", func(ctx context.Context) error { waits(ctx); return context.DeadlineExceeded }, ""},              // N4
 		{"several echoes joined", func(ctx context.Context) error { return errors.Join(waits(ctx), waitsForCause(ctx)) }, ""},      // N4
 		{
 			"an echo joined with a failure", // N4
@@ -62,6 +70,7 @@ func TestEchoesOfAFailureAreDropped(t *testing.T) {
 		{"the first failure's value once more", func(ctx context.Context) error { waits(ctx); return errA }, "a failed"},                             // N4: a failure of its own
 		{"a failure of another kind", func(ctx context.Context) error { waits(ctx); return errB }, "b failed"},                                       // N4
 		{"an error that cannot be compared", func(ctx context.Context) error { waits(ctx); return uncomparable{} }, "uncomparable"},                  // N4
+		{"a deadline of its own that passed before", wasLate, "payment: context deadline exceeded"},                                                  // N4
 		{"a status it was not taught", func(ctx context.Context) error { waits(ctx); return statusError{"Canceled"} }, "rpc error: code = Canceled"}, // N4
 		{
 			"the cause of a child context", // N4
@@ -177,6 +186,48 @@ func TestTheCauseThatIsAMultiErrorIsAnEcho(t *testing.T) {
 			t.Errorf("got %v, want the nested failures once", err)
 		}
 	})
+}
+
+// Only a context that has such an end says that a deadline has passed: that of the
+// parent's, at any time, and no other.
+//
+// N4
+func TestWhoseDeadlineHasPassed(t *testing.T) {
+	tests := []struct {
+		name    string
+		limit   time.Duration // of the parent
+		stopped bool          // the nursery is cancelled before
+		want    error
+	}{
+		{"the parent's, which cancels", time.Minute, false, context.DeadlineExceeded},
+		{"the parent's, after somebody had cancelled", time.Minute, true, nil},
+		{"another's, after somebody had cancelled", time.Hour, true, context.DeadlineExceeded},
+		{"another's", time.Hour, false, context.DeadlineExceeded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				above, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				another, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err := nursery.Run(above, func(_ context.Context, n *nursery.Nursery) error {
+					if tt.stopped {
+						n.Cancel(nil)
+					}
+					n.Go(func(context.Context) error {
+						<-another.Done()
+						synctest.Wait() // the parent's timer is of the same instant
+						return another.Err()
+					})
+					return nil
+				})
+				if err != tt.want {
+					t.Errorf("got %v, want %v", err, tt.want)
+				}
+			})
+		})
+	}
 }
 
 // N4

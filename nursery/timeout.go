@@ -210,7 +210,7 @@ func (e *ending) echoedBy(leaf, cause error) bool {
 			err = other.reason
 			continue
 		}
-		if isContextError(err) || equal(err, cause) || e.timeout != nil && saysDeadline(err) {
+		if saidOf(err, e.err) || equal(err, cause) || e.timeout != nil && saysDeadline(err) {
 			return true
 		}
 		err, _ = below(err)

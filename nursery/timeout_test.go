@@ -178,6 +178,10 @@ func TestAnEndFromOutsideIsNoTimeOut(t *testing.T) {
 		if err != errB {
 			t.Errorf("got %v from a function that was not cut, want what it returned", err)
 		}
+		err = nursery.FailAfter(parent, time.Second, func(context.Context) error { return context.DeadlineExceeded })
+		if err != context.DeadlineExceeded {
+			t.Errorf("got %v from a function that some other deadline has cut, want what it returned", err)
+		}
 	})
 }
 

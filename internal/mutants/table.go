@@ -38,7 +38,8 @@ var mutants = []mutant{
 	{"the cause is not the failure", "cancel.go", "n.cancelledBy(f.whose(), f.Err)", "n.cancelledBy(f.whose(), context.Canceled)"},
 	{"the parent's end is not told", "cancel.go", "c.parent = true", ""},
 	{"the parent's end is not noticed", "scope.go", "func() { n.parentEnded() }", "func() {}"},
-	{"a wrapped echo is returned", "echo.go", "case isContextError(err), n.knowsEcho(err):", "case n.knowsEcho(err):"},
+	{"a wrapped echo is returned", "echo.go", "case saidOf(err, c.err), saidOf(err, parentEnd), n.knowsEcho(err):", "case saidOf(nil, parentEnd), n.knowsEcho(err):"},
+	{"a deadline of somebody else is an echo", "echo.go", "err == context.DeadlineExceeded && err == end", "err == context.DeadlineExceeded"},
 	{"an error is taken for an echo before there is one", "echo.go", "\tif c == nil {\n\t\treturn err, false\n\t}", "\tif c == nil {\n\t\tc = closedCause\n\t}"},
 	{"what a cancellation is for is not looked into", "reach.go", "next = e.reason", "_ = e"},
 	// Limits.
