@@ -206,7 +206,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestGoMisusePanics(t *testing.T) {
+func TestBackgroundMisusePanics(t *testing.T) {
 	var none context.Context
 	task := func(context.Context) error { return errors.New("must not run") }
 	app := creche.New(creche.Options{})
@@ -221,6 +221,7 @@ func TestGoMisusePanics(t *testing.T) {
 		},
 		{"a nil context", "creche: Go: nil context", func() error { return creche.Go(none, "job", task) }},
 		{"a nil context for an App", "creche: Go: nil context", func() error { return app.Go(none, "job", task) }},
+		{"a nil context for a shutdown", "creche: Shutdown: nil context", func() error { return app.Shutdown(none) }},
 		{"a nil task", "creche: Go: nil task", func() error { return app.Go(t.Context(), "job", nil) }},
 	}
 	for _, tt := range tests {

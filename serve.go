@@ -22,6 +22,8 @@ type life struct {
 	ending bool  // background work is told to end
 	cause  error // of the Stop that came first
 
+	retired chan struct{} // closed when Shutdown has joined the background; nil without it
+
 	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	signals  signals
