@@ -145,13 +145,18 @@ func Echoes(is func(err error) bool) Option {
 	}}
 }
 
-// ParentCause gives the end of the parent context another reason: when the
-// parent ends, f maps its cause to the one that tasks find with
-// [context.Cause], wrapped in a [*Cancelled], and that the join returns when
-// work was cut short. It is for frameworks that know why: net/http cancels
-// with a bare [context.Canceled] when a client leaves. f may be called more
-// than once and from any goroutine; where it returns nil, or panics, which is
-// logged, the cause stays as it is. A nil f panics.
+// ParentCause gives the end of the parent context another reason: f maps the
+// cause of that end to the one that tasks find with [context.Cause], wrapped in
+// a [*Cancelled], and that the join returns when work was cut short. It is for
+// frameworks that know why: net/http cancels with a bare [context.Canceled]
+// when a client leaves.
+//
+// The nursery is cancelled without waiting for f, which is called once at most:
+// by the first that reads the reason, in its goroutine, be it a task or whoever
+// holds the *Cancelled, and by the join at the latest. After the join it is not
+// called. Others who read the reason meanwhile wait, so f itself must not.
+// Where it returns nil, panics, which is logged, or exits its goroutine, the
+// cause stays as it is. A nil f panics.
 func ParentCause(f func(cause error) error) Option {
 	if f == nil {
 		panic("nursery: ParentCause: nil function")
