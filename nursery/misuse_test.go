@@ -148,6 +148,7 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Restart without a task", func() { nursery.Restart(nil, nursery.RestartOptions{}) }, "nursery: Restart: nil task"},
 		{"Restart within less than no time", func() { nursery.Restart(task, nursery.RestartOptions{Within: -1}) }, "nursery: Restart: Within of -1ns: want 0 or more"},
 		{"Restart with a function that makes no back-off", func() { nursery.Restart(task, nursery.RestartOptions{BackOff: noBackOff})(t.Context()) }, "nursery: Restart: BackOff returned nil"},
+		{"BestEffort without a task", func() { nursery.BestEffort("", nil) }, "nursery: BestEffort: nil task"},
 		{"Every zero", func() { nursery.Every(0, task) }, "nursery: Every: interval of 0s: want more than 0"},
 		{"Every without a task", func() { nursery.Every(time.Second, nil) }, "nursery: Every: nil task"},
 	}

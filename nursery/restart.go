@@ -51,6 +51,9 @@ const (
 // A panic ends it unless opts say Panics; a Goexit always does, for it takes
 // the goroutine away.
 //
+// A task that is due again in any case, such as a run of [Every], has no need of
+// a budget: see [BestEffort].
+//
 // The decorated task may be run by several goroutines at once if task may;
 // each has a budget of its own. A nil task and a negative Within panic.
 func Restart(task func(ctx context.Context) error, opts RestartOptions) func(ctx context.Context) error {
@@ -99,7 +102,9 @@ func (s *service) keepRunning(ctx context.Context) error {
 		if !ok {
 			return s.escalate(ctx, err)
 		}
-		s.report(ctx, err)
+		if err != nil {
+			reportRun(ctx, s.Name, err)
+		}
 		switch {
 		case pause(ctx, wait, drain):
 		case ctx.Err() != nil:
@@ -165,22 +170,6 @@ func (s *service) escalate(ctx context.Context, last error) error {
 
 func (s *service) gaveUp(last, cut error) error {
 	return &GaveUp{Name: s.Name, Runs: s.runs, Over: time.Since(s.began), Last: last, cut: cut}
-}
-
-// report reports what a run ended with, but for panics, which have been.
-func (s *service) report(ctx context.Context, err error) {
-	if err != nil {
-		nurseryFor(ctx).reportNews(&failure{Failure: Failure{Err: err, Task: s.Name}})
-	}
-}
-
-// nurseryFor returns the nursery to report to: that of ctx or, outside any,
-// one that logs.
-func nurseryFor(ctx context.Context) *Nursery {
-	if n := From(ctx); n != nil {
-		return n
-	}
-	return &Nursery{parent: ctx, cfg: plain}
 }
 
 func isClosed(c <-chan struct{}) bool {
