@@ -169,7 +169,26 @@ func (s *service) escalate(ctx context.Context, last error) error {
 }
 
 func (s *service) gaveUp(last, cut error) error {
-	return &GaveUp{Name: s.Name, Runs: s.runs, Over: time.Since(s.began), Last: last, cut: cut}
+	over := time.Since(s.began)
+	return &GaveUp{Name: s.Name, Runs: s.runs, Over: over, Last: last, cut: cut, part: s.part(over)}
+}
+
+// part tells the ends that spent the budget, if they did and are not all there
+// were in half of the time at least.
+func (s *service) part(over time.Duration) string {
+	n := len(s.ends)
+	if s.Failures < 0 || n <= s.Failures {
+		return ""
+	}
+	took := s.ends[n-1].Sub(s.ends[0])
+	if n == s.runs && over <= 2*took {
+		return ""
+	}
+	what := "failure"
+	if s.Always { // then some may have ended well
+		what = "end"
+	}
+	return fmt.Sprintf("%s in %v", plural(n, what), took)
 }
 
 func isClosed(c <-chan struct{}) bool {
