@@ -80,7 +80,7 @@ func pause(ctx context.Context, d time.Duration, stop <-chan struct{}) bool {
 // second, so that a nursery knows it for the echo of a cancellation; what was
 // last is then in the text, and in Last.
 type GaveUp struct {
-	Name string        // as given to Restart
+	Name string        // as given in the options
 	Runs int           // how often the task ran, in all
 	Over time.Duration // from the first of these starts to the giving up
 	Last error         // what the last run ended with; nil only if it succeeded, under Always
