@@ -71,8 +71,9 @@ func Title(name string) Option {
 // Owned says that the nursery, opened with [Nursery.Open], belongs to by, which
 // joins it with [Nursery.JoinOwned]: [Nursery.Join] panics and names by. It is for
 // frameworks whose users find the nursery with [From], so that a Join that is not
-// theirs to call fails there, with the caller's line in the stack. It costs the
-// nursery nothing. An empty by panics.
+// theirs to call fails there, with the caller's line in the stack. [Nursery.Go],
+// when it comes too late, names by as well, and what to start longer work with. It
+// costs the nursery nothing. An empty by panics.
 func Owned(by string) Option {
 	if by == "" {
 		panic("nursery: Owned: no name")
