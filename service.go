@@ -40,8 +40,10 @@ type Service struct {
 	Stop func(ctx context.Context) error
 }
 
-// Daemon returns a Service of one function that runs until its context ends. A
-// nil task panics.
+// Daemon returns a Service of one function that runs until its context ends. One
+// that returns before stops the application. For a job that is due now and then,
+// and may fail, there is [nursery.Every] of a [nursery.BestEffort], for a
+// consumer that is to be started again [nursery.Restart]. A nil task panics.
 func Daemon(task func(ctx context.Context) error) Service {
 	if task == nil {
 		panic("creche: Daemon: nil task")

@@ -44,7 +44,7 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 		return err
 	}
 	if err := t.begin(true); err != nil {
-		panic("nursery: Async after the nursery closed: tasks may be started until the join has ended")
+		panic(n.tooLate("Async", ""))
 	}
 	return h
 }

@@ -36,8 +36,9 @@ type Cancelled struct {
 	Nursery string // the nursery's name, if it has one
 	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
 	reason  error
-	err     error // what the context's Err returns
-	parent  bool  // the parent ended
+	words   *words // what has to be asked for the reason, if it is not reason
+	err     error  // what the context's Err returns
+	parent  bool   // the parent ended
 }
 
 // Error tells the nursery, who cancelled it, and the reason; of a panic without
@@ -48,14 +49,20 @@ func (c *Cancelled) Error() string {
 		s = "nursery " + c.Nursery + ": "
 	}
 	s += "cancelled by " + c.By
-	if c.reason != nil {
-		s += ": " + headline(c.reason)
+	if reason := c.Unwrap(); reason != nil {
+		s += ": " + headline(reason)
 	}
 	return s
 }
 
-// Unwrap returns the reason.
-func (c *Cancelled) Unwrap() error { return c.reason }
+// Unwrap returns the reason. The first to ask why the parent ended has the
+// function of [ParentCause], if there is one, called.
+func (c *Cancelled) Unwrap() error {
+	if c.words != nil {
+		return c.words.ask()
+	}
+	return c.reason
+}
 
 // Is makes a *Cancelled match what the cancelled context's Err returns, so
 // that code which asks errors.Is(err, context.Canceled) keeps its answer when
@@ -103,59 +110,6 @@ func (n *Nursery) cancel(c *Cancelled) {
 	if n.cfg.limit > 0 {
 		n.dropQueued()
 	}
-}
-
-// ended returns how the nursery was cancelled, noticing the parent's end if
-// nobody has yet, or nil if it is not.
-func (n *Nursery) ended() *Cancelled {
-	if c := n.cancelled.Load(); c != nil {
-		return c
-	}
-	if !n.endedAbove() {
-		return nil
-	}
-	n.parentEnded()
-	return n.cancelled.Load()
-}
-
-// endedAbove reports whether the parent has ended. It is what n.parent.Err()
-// says, but goes up through nurseries without recursion: in nurseries nested
-// deep that would have each goroutine grow its stack for the asking alone.
-func (n *Nursery) endedAbove() bool {
-	above := n.parent
-	for {
-		s, ok := above.(*scope)
-		if !ok {
-			return above.Err() != nil
-		}
-		if s.cancelled.Load() != nil {
-			return true
-		}
-		above = s.parent
-	}
-}
-
-func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", causeOf(n.parent))
-	c.parent = true
-	if n.parent.Err() == context.DeadlineExceeded {
-		c.err = context.DeadlineExceeded
-	}
-	defer n.cancel(c) // even if the function of ParentCause exits: nobody else would
-	c.reason = n.parentReason()
-}
-
-// parentReason returns why the parent ended, in the words of [ParentCause].
-func (n *Nursery) parentReason() error {
-	reason := causeOf(n.parent)
-	if f := n.cfg.parentCause; f != nil {
-		n.guard("ParentCause", func() {
-			if mapped := f(reason); mapped != nil {
-				reason = mapped
-			}
-		})
-	}
-	return reason
 }
 
 // fail cancels the nursery because of f.

@@ -207,7 +207,7 @@ func (e *ending) echoedBy(leaf, cause error) bool {
 			if other == nil {
 				return false
 			}
-			err = other.reason
+			err = other.Unwrap()
 			continue
 		}
 		if saidOf(err, e.err) || equal(err, cause) || e.timeout != nil && saysDeadline(err) {
