@@ -95,7 +95,7 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 // heeds that, which is to return an echo of it or nil, nothing has failed, and
 // Wait returns that *Cancelled, or the result; any other error is a failure as
 // ever. A task that is still queued under a [Limit] runs all the same in its
-// turn, with its context ended. The first cancellation counts, and once the
+// turn, with its context ended. The first cancellation counts, be it that of all, and once the
 // task has ended Cancel does nothing. It does not wait.
 func (t *Task[T]) Cancel(cause error) {
 	t.mustBeStarted("Task.Cancel")

@@ -35,8 +35,11 @@ func (s *solo) open(n *Nursery, helper bool) {
 	s.ctx, s.cancel = context.WithCancelCause(parent)
 }
 
-// stop cancels the task alone.
+// stop cancels the task alone, unless it has been with all others.
 func (s *solo) stop(who string, reason error) {
+	if !s.shielded && s.n.ended() != nil { // or the parent's end might not have got to s.ctx yet
+		return
+	}
 	s.mu.Lock()
 	c := s.stopped
 	if c == nil {
@@ -53,6 +56,9 @@ func (s *solo) stop(who string, reason error) {
 func (s *solo) takes(f *failure) bool {
 	s.mu.Lock()
 	stopped, pending := s.stopped, s.pending
+	if stopped != nil && !pending && context.Cause(s.ctx) != error(stopped) {
+		stopped = nil // it came too late, and the first counts
+	}
 	s.ended = true // a ready that comes now cannot take back whose failure it is
 	s.mu.Unlock()
 	s.end = *f // should a function of an option exit below, which is no success
