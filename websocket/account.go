@@ -85,7 +85,11 @@ const (
 type account struct {
 	draining <-chan struct{} // of the server
 	app      *creche.App     // nil outside any middleware
-	ctx      context.Context // of the server
+	ctx      context.Context // of the server, without end
+
+	crowds *crowds          // where it is found; nil outside any middleware
+	around *nursery.Nursery // by which
+	users  int              // who need it, under crowds.mu: see crowd.count
 
 	mu     sync.Mutex    // never held across a wait
 	open   int           // whose socket is
@@ -93,16 +97,8 @@ type account struct {
 	counts [outcomes]int // how those were closed that were since then
 }
 
-type accountKey struct{ around *nursery.Nursery }
-
-func accountOf(around context.Context, a *creche.App) *account {
-	return a.Shared(accountKey{nursery.From(around)}, func() any {
-		return newAccount(around, nursery.Draining(around), a)
-	}).(*account)
-}
-
 func newAccount(ctx context.Context, draining <-chan struct{}, a *creche.App) *account {
-	return &account{draining: draining, app: a, ctx: ctx}
+	return &account{draining: draining, app: a, ctx: context.WithoutCancel(ctx)}
 }
 
 func (a *account) enter() {
