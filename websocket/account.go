@@ -11,11 +11,11 @@ import (
 	"github.com/creche-go/creche/nursery"
 )
 
-// AbortedError is reported, to [creche.Options.Observe] or else the log, when the
-// last connection of a server that stops is closed and some of them had to be
-// aborted. It is reported once, before [creche.App.Serve] returns, and is no
-// error of Serve: peers that are out of reach are no work left undone. (Functions
-// that ignore their cancellation are, and are named in a
+// AbortedError is reported, to [creche.Options.Observe] or else the log, at level
+// warn, when the last connection of a server that stops is closed and some of them
+// had to be aborted. It is reported once, before [creche.App.Serve] returns, and is
+// no error of Serve: peers that are out of reach are no work left undone.
+// (Functions that ignore their cancellation are, and are named in a
 // [creche.UnfinishedError].) If none was aborted, a line in the log has the
 // numbers, when the functions of all have returned and their
 // [Options.OnClose], too.
@@ -58,6 +58,12 @@ func (e *AbortedError) Error() string {
 	}
 	return text
 }
+
+// Level returns [slog.LevelWarn], for [creche.LogReport]: that phones are in tunnels
+// when a server stops is nobody's failure.
+//
+// [creche.LogReport]: https://pkg.go.dev/github.com/creche-go/creche#LogReport
+func (e *AbortedError) Level() slog.Level { return slog.LevelWarn }
 
 func (e *AbortedError) aborted() int { return e.Silent + e.Stalled }
 
@@ -156,5 +162,5 @@ func (a *account) report(e *AbortedError) {
 		return
 	}
 	// Without an application this is one connection, of perhaps thousands.
-	slog.ErrorContext(a.ctx, e.Error())
+	slog.LogAttrs(a.ctx, e.Level(), e.Error())
 }
