@@ -192,7 +192,7 @@ func (d *detached) Value(key any) any {
 	if key == exchangeKey {
 		return nil // it has ended, or will before the task does
 	}
-	if v := d.Context.Value(key); v != nil {
+	if v := d.Context.Value(key); v != nil || isScopeKey(key) {
 		return v
 	}
 	return d.values.Value(key)

@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -243,5 +244,33 @@ func TestLogReportOutsideOfAnyApplication(t *testing.T) {
 	creche.LogReport(t.Context(), nursery.Report{Nursery: "mine", Failure: nursery.Failure{Err: errJob, Task: "job"}})
 	if got, want := logged.lines(), `ERROR msg="creche: failure" nursery=mine task=job error="the job failed"`; len(got) != 1 || got[0] != want {
 		t.Errorf("got log %q, want %s", got, want)
+	}
+}
+
+// mild is an error that is no cause for alarm. Its nil pointer has no level.
+type mild struct{ level slog.Level }
+
+func (*mild) Error() string       { return "mild" }
+func (m *mild) Level() slog.Level { return m.level }
+
+func TestAnErrorMaySayAtWhatLevelItIsLogged(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"one that does", &mild{slog.LevelWarn}, `WARN msg="creche: failure" error=mild`},
+		{"one that does not", errJob, `ERROR msg="creche: failure" error="the job failed"`},
+		{"one around it", fmt.Errorf("not so %w", &mild{slog.LevelWarn}), `ERROR msg="creche: failure" error="not so mild"`},
+		{"one that cannot", (*mild)(nil), `ERROR msg="creche: failure" error=mild`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var logged journal
+			app := creche.New(creche.Options{Logger: logged.logger()})
+			app.Report(t.Context(), "", tt.err)
+			if got := logged.lines(); len(got) != 1 || got[0] != tt.want {
+				t.Errorf("got log %q, want %s", got, tt.want)
+			}
+		})
 	}
 }

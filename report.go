@@ -195,12 +195,23 @@ var reporterKey = &contextKey{"reporter"}
 
 func (by reporter) log(ctx context.Context, r nursery.Report) {
 	attrs := append(r.LogAttrs(), whence(ctx)...)
-	by.app.logError(ctx, "creche: "+r.Kind(), append(attrs, by.more()...)...)
+	by.app.logAt(ctx, levelOf(r.Err), "creche: "+r.Kind(), append(attrs, by.more()...)...)
+}
+
+// levelOf returns the level at which err is logged: its own, if it has one.
+func levelOf(err error) (level slog.Level) {
+	level = slog.LevelError
+	defer func() { _ = recover() }() // of a typed nil
+	if own, ok := err.(slog.Leveler); ok {
+		level = own.Level()
+	}
+	return level
 }
 
 // LogReport logs r as an application does that has no [Options.Observe], with the
-// request that failed and the rules that were for an error and did not answer it.
-// It is for observers that do more than log, and is given what they were:
+// request that failed and the rules that were for an error and did not answer it:
+// at level error or, if r.Err itself is a [slog.Leveler], at its own. It is for
+// observers that do more than log, and is given what they were:
 //
 //	Observe: func(ctx context.Context, r nursery.Report) {
 //		failures.Add(1)
@@ -238,26 +249,31 @@ func methodAndPath(method, path string) []slog.Attr {
 	return []slog.Attr{slog.String("method", method), slog.String("path", path)}
 }
 
-// logError logs. A logger that panics must not cost a client its answer either: it
+// logError is logAt for errors.
+func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelError, msg, attrs...)
+}
+
+// logAt logs. A logger that panics must not cost a client its answer either: it
 // may do so because a value of ctx cannot be asked for, and else there is that of
 // the process, which is told of the panic, too.
-func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
 	var broken any
-	try := func(log *slog.Logger, ctx context.Context, msg string, attrs ...slog.Attr) (done bool) {
+	try := func(log *slog.Logger, ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) (done bool) {
 		defer func() {
 			if v := recover(); v != nil {
 				broken = v
 			}
 		}()
-		log.LogAttrs(ctx, slog.LevelError, msg, attrs...)
+		log.LogAttrs(ctx, level, msg, attrs...)
 		return true
 	}
-	if try(a.log(), ctx, msg, attrs...) {
+	if try(a.log(), ctx, level, msg, attrs...) {
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.Any("panic", broken))
-	_ = try(a.log(), ctx, msg, attrs...) || try(slog.Default(), ctx, msg, attrs...)
+	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	_ = try(a.log(), ctx, level, msg, attrs...) || try(slog.Default(), ctx, level, msg, attrs...)
 }
 
 // tell returns false if the observer panicked: that must not cost a client

@@ -33,13 +33,29 @@ var (
 // echoes of its cancellation from failures. (Only the closing of a nursery,
 // after which nothing is left to echo it, shares one.)
 type Cancelled struct {
-	Nursery string // the nursery's name, if it has one
-	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
-	reason  error
-	words   *words // what has to be asked for the reason, if it is not reason
-	err     error  // what the context's Err returns
-	parent  bool   // the parent ended
+	// Nursery is the nursery's name, if it has one.
+	Nursery string
+	// By is for people to read: a task ("task 2", "task sweep"), "the body", "the
+	// parent", "the close", "the loop" over a [MapSeq] that was left early, "the end
+	// of the tasks it helped", which cancels a [Helper], or the call: "Cancel",
+	// "Drain", and for one task alone "Task.Cancel" and, of whoever waited for it to
+	// be ready, "Start". In a [Race] the task is the one that won. Code asks Failed
+	// and ParentEnded.
+	By     string
+	reason error
+	words  *words // what has to be asked for the reason, if it is not reason
+	err    error  // what the context's Err returns
+	failed bool   // a task or the body
+	parent bool   // the parent ended
 }
+
+// Failed reports whether c was cancelled because a task or the body failed, by an
+// error, a panic or a Goexit. That is the reason then.
+func (c *Cancelled) Failed() bool { return c.failed }
+
+// ParentEnded reports whether c was cancelled because the context around the
+// nursery ended. The reason is that one's cause, or what [ParentCause] made of it.
+func (c *Cancelled) ParentEnded() bool { return c.parent }
 
 // Error tells the nursery, who cancelled it, and the reason; of a panic without
 // the stack, which was reported, for whoever is cancelled may say why.
@@ -113,7 +129,11 @@ func (n *Nursery) cancel(c *Cancelled) {
 }
 
 // fail cancels the nursery because of f.
-func (n *Nursery) fail(f *Failure) { n.cancel(n.cancelledBy(f.whose(), f.Err)) }
+func (n *Nursery) fail(f *Failure) {
+	c := n.cancelledBy(f.whose(), f.Err)
+	c.failed = true
+	n.cancel(c)
+}
 
 func (f *Failure) whose() string {
 	switch {

@@ -32,6 +32,17 @@ func From(ctx context.Context) *Nursery {
 	return n
 }
 
+// Context returns the context of n: the one that its body is given, or that
+// [Nursery.Open] returned. It is for code that has found a nursery, with [From],
+// and needs what is n's and not what has been added further in. Code of a task uses
+// the context that the task is given. It may be called from any goroutine and after
+// n closed, when the context has ended, and allocates nothing. On a nil nursery, and
+// on one that was never opened, it panics.
+func (n *Nursery) Context() context.Context {
+	n.mustBeOpened("Context")
+	return (*scope)(n)
+}
+
 // Deadline returns the parent's: a nursery has none of its own.
 func (s *scope) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 
