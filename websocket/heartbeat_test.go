@@ -161,61 +161,6 @@ func TestAnAnswerMayTakeLongerThanTheSilenceBefore(t *testing.T) {
 	}
 }
 
-// A server that stood still, as one that is traced or moved to another machine
-// does, has yet to read what came meanwhile. Its timers stand still with it here,
-// so that times are those without the stop, after which what is due is late.
-//
-// W6
-func TestAServerThatStoodStillTakesNobodyForDead(t *testing.T) {
-	tests := []struct {
-		name   string
-		at     time.Duration // the server stops
-		still  time.Duration
-		again  bool          // once more before it looks again
-		answer time.Duration // after the ping; 0: never
-		code   websocket.Code
-		took   time.Duration
-	}{
-		{"before a ping", 20 * time.Second, time.Hour, false, time.Second, 4000, time.Minute},
-		{"while the answer is under way", 31 * time.Second, time.Hour, false, 10500 * time.Millisecond, 4000, time.Minute},
-		{"of a peer that is dead", 31 * time.Second, time.Hour, false, 0, 1011, 50 * time.Second},
-		{"of a peer that is dead, for a moment", 31 * time.Second, time.Second, false, 0, 1011, 41 * time.Second},
-		{"again and again, of a peer that is dead", 31 * time.Second, time.Hour, true, 0, 1011, 50 * time.Second},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				accepted := make(chan *websocket.Conn, 1)
-				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
-					accepted <- c
-					return forget(ctx, c)
-				})
-				p, began, c := dial(t, s.Server), time.Now(), <-accepted
-				stop := func() {
-					synctest.Wait()
-					websocket.StandStill(c, tt.still)
-				}
-				time.AfterFunc(tt.at, stop)
-				if tt.again {
-					time.AfterFunc(tt.at+9500*time.Millisecond, stop)
-				}
-				if tt.code == 4000 {
-					defer time.AfterFunc(tt.took, func() { p.close(4000, "") }).Stop()
-				}
-				_, code := p.pulses(func() {
-					if tt.answer > 0 {
-						time.Sleep(tt.answer)
-						p.send(opPong, "")
-					}
-				})
-				if took := time.Since(began); code != tt.code || took != tt.took {
-					t.Errorf("closed with %v after %v, want %v after %v", code, took, tt.code, tt.took)
-				}
-			})
-		})
-	}
-}
-
 // W6
 func TestADeadPeerIsAbortedAfterTheCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

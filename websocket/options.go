@@ -93,7 +93,8 @@ type Options struct {
 	// MaxPause is how long the inbox may be full without the application
 	// receiving anything. Then the connection ends with [ErrUnread]: a peer that
 	// vanished silently in such a pause would not be noticed otherwise. 0 means
-	// five minutes, and negative that there is no limit.
+	// five minutes, and negative that there is no limit. A server that comes to it
+	// late waits once more, as for a ping.
 	MaxPause time.Duration
 
 	// OnClose is called once for each connection that was upgraded, with or

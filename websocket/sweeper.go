@@ -62,7 +62,7 @@ func (s *sweeper) putBack(c *Conn, at time.Duration) {
 	defer s.mu.Unlock()
 	if p := &c.pulse; !p.forgotten {
 		if paused := p.paused.Load(); paused > 0 { // perhaps while nobody expected c
-			at = min(at, p.limit(time.Duration(paused)))
+			at = min(at, p.end(time.Duration(paused)))
 		}
 		s.put(c, at)
 	}
