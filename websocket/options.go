@@ -31,7 +31,9 @@ type Options struct {
 	ReadLimit int64
 	// MessagesPerSecond is how many messages the peer may send in a second, and
 	// at once after a pause. More close the connection with [PolicyViolation].
-	// 0 means that there is no limit.
+	// They count when they are read: what waited for room in Inbox may have been
+	// sent any time meanwhile, and the time of a process that stood still is a
+	// pause of the peer's. 0 means that there is no limit.
 	MessagesPerSecond int
 	// Connections bounds how many connections are open at once. Nil means that
 	// there is no limit, and one that [NewLimit] has not made is a fault.
