@@ -21,8 +21,8 @@ type Options struct {
 	// the user.
 	Origins []string
 	// Subprotocols are those that the server speaks, best first. The first
-	// that the client offers too is chosen; if there is none the connection
-	// has no subprotocol, which [Conn.Subprotocol] tells.
+	// that the client offers too, in the same case, is chosen; if there is none
+	// the connection has no subprotocol, which [Conn.Subprotocol] tells.
 	Subprotocols []string
 
 	// ReadLimit is how many bytes a message from the peer may have, compressed
