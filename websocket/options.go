@@ -86,6 +86,11 @@ type Options struct {
 	// late, for it stood still itself, waits once more for as long as it was late,
 	// at most PongWithin, to read what came meanwhile.
 	//
+	// A ping follows the message that is being written, however large. Until it
+	// leaves the peer has PongWithin for each 64 KB of that. What the network
+	// has taken before, into its buffers, has to reach the peer within PongWithin,
+	// as does the ping.
+	//
 	// While the inbox is full nothing is read, and silence says nothing. The
 	// pings go on; on a socket that the peer has closed or reset, by the second
 	// one at the latest, writing fails, and the connection ends as that of a

@@ -14,14 +14,17 @@ type pulse struct {
 
 	heard  atomic.Int64 // when bytes of the peer were last read
 	paused atomic.Int64 // since when nothing is read, for the inbox is full; 0: it is not
+	moved  atomic.Int64 // when something was last written for which a ping has to wait
 
-	last      time.Duration // when the time for a last word is over; 0: no need to know. Under the sweeper's mu
-	asked     time.Duration // when the last ping left; this and putOff are the sweeper's task's alone
-	putOff    time.Duration // when what was looked at too late is due, if that is later
-	at        time.Duration // when to look next; this and what follows is under the sweeper's mu
-	place     int           // in its schedule, from 1
-	forgotten bool
+	last   time.Duration // when the time for a last word is over; 0: no need to know. Under the sweeper's mu
+	asked  time.Duration // when the last ping was queued; this and putOff are the sweeper's task's alone
+	putOff time.Duration // when what was looked at too late is due, if that is later
+	at     time.Duration // when to look next; this and what follows is under the sweeper's mu
+	place  int           // in its schedule, from 1; 0: in none at the moment
 }
+
+// forgotten is the place of a connection that is in no schedule any more.
+const forgotten = -1
 
 // never is later than anything.
 const never = time.Duration(1<<63 - 1)
@@ -71,8 +74,11 @@ func (p *pulse) limit(paused time.Duration) time.Duration {
 // end is limit for the sweeper, which may have put it off.
 func (p *pulse) end(paused time.Duration) time.Duration { return max(p.limit(paused), p.putOff) }
 
-// answerBy returns when a peer is dead that is silent.
-func (p *pulse) answerBy() time.Duration { return max(p.asked+p.within, p.putOff) }
+// answerBy returns when a peer is dead that is silent. While the ping waits for a
+// large message it is alive as long as it takes some of that.
+func (p *pulse) answerBy() time.Duration {
+	return max(p.asked+p.within, time.Duration(p.moved.Load())+p.within, p.putOff)
+}
 
 // silent reports whether nothing has come since the last ping left. What comes
 // at the very time of the ping counts as its answer.
@@ -126,6 +132,9 @@ func (c *Conn) beat(now time.Duration) time.Duration {
 	}
 	return p.look(p.next(heard, paused), now)
 }
+
+// move notes that something has been written for which a ping has to wait.
+func (c *Conn) move() { c.pulse.moved.Store(int64(c.sweeper.now())) }
 
 // hear notes that bytes have been read.
 func (c *Conn) hear() {
