@@ -47,6 +47,9 @@ func (s *answering) try(a errorhandlers.Answer) error {
 	if failed != nil && failed != http.ErrAbortHandler && s.x.state() == open && !s.x.clientGone() {
 		return failed
 	}
+	if sent := s.x.sent(); sent != 0 && a.Rule == nil { // a router's own error handler may choose
+		a.Status = sent
+	}
 	s.chosen, s.given, s.failed = a, true, failed
 	return nil
 }

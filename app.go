@@ -31,10 +31,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Observe gets what is reported instead of the Logger, to which [LogReport]
 	// hands it on: failures that have no other way to be noticed. They are panics,
-	// what makes no answer, and an error that no rule's handler answers and that
-	// has a status of 500 or more other than 503; what the application has answered
-	// so far it logs itself. Ctx is that of what failed: [ExchangeOf] of it, if that
-	// is not nil, has the request. It may be called from many goroutines.
+	// what makes no answer, and what is answered with a status of 500 or more, other
+	// than 503, by no rule's handler; what the application has answered so far it logs
+	// itself. Ctx is that of what failed: [ExchangeOf] of it, if that is not nil, has
+	// the request. It may be called from many goroutines.
 	Observe func(ctx context.Context, r nursery.Report)
 
 	// Hold is how many bytes of a response's body are held back until the

@@ -207,7 +207,7 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	case w.x().state() == open && w.x().written():
 		w.x().commit()
 	case w.x().state() == open:
-		w.response.state = committed
+		w.response.state, w.response.sent = committed, http.StatusOK
 	}
 	n, err := io.Copy(w.response.w, src)
 	return n, w.x().heard(err)
