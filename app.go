@@ -108,6 +108,9 @@ type App struct {
 	shared     sync.Map     // see Shared
 	looked     atomic.Int32 // see recycledBy
 
+	sayMisplaced sync.Once // see unlessMisplaced
+	sayLate      sync.Once // see late
+
 	mu     sync.Mutex
 	faults []error     // of the configuration
 	untold atomic.Bool // there are faults that are not in the log yet
@@ -192,8 +195,10 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 // httpcreche.Wrap, chicreche.Use, echocreche.Use and echo5creche.Use. Neither around
 // chi or echo nor as their middleware will this do: they recycle what tasks still
 // read, and a background task would see the path parameters of another request.
-// [Go] returns an error where it notices that (of chi). Inside itself it opens a second exchange in the first, which is right
-// and costs another one. A nil next panics.
+// [Go] returns an error where it notices that (of chi); as echo's middleware it has
+// all requests answered with 500, and the log says why. Inside itself it opens a
+// second exchange in the first, which is right and costs another one. A nil next
+// panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)
 }
@@ -212,13 +217,13 @@ func (a *App) Errors(rules ...errorhandlers.Rule) func(http.Handler) http.Handle
 			ExchangeOf(r.Context()).Push(set)
 			next.ServeHTTP(w, r)
 		})
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return a.unlessMisplaced(next, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if ExchangeOf(r.Context()) != nil {
 				push(w, r)
 				return
 			}
 			a.Exchange(w, r, nil, push)
-		})
+		}))
 	}
 }
 

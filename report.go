@@ -253,26 +253,34 @@ func methodAndPath(method, path string) []slog.Attr {
 	return []slog.Attr{slog.String("method", method), slog.String("path", path)}
 }
 
-// logError logs. A logger that panics must not cost a client its answer either: it
+func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelError, msg, attrs...)
+}
+
+func (a *App) logWarning(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelWarn, msg, attrs...)
+}
+
+// logAt logs. A logger that panics must not cost a client its answer either: it
 // may do so because a value of ctx cannot be asked for, and else there is that of
 // the process, which is told of the panic, too.
-func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
 	var broken any
-	try := func(log *slog.Logger, ctx context.Context, msg string, attrs ...slog.Attr) (done bool) {
+	try := func(log *slog.Logger, ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) (done bool) {
 		defer func() {
 			if v := recover(); v != nil {
 				broken = v
 			}
 		}()
-		log.LogAttrs(ctx, slog.LevelError, msg, attrs...)
+		log.LogAttrs(ctx, level, msg, attrs...)
 		return true
 	}
-	if try(a.log(), ctx, msg, attrs...) {
+	if try(a.log(), ctx, level, msg, attrs...) {
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.Any("panic", broken))
-	_ = try(a.log(), ctx, msg, attrs...) || try(slog.Default(), ctx, msg, attrs...)
+	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	_ = try(a.log(), ctx, level, msg, attrs...) || try(slog.Default(), ctx, level, msg, attrs...)
 }
 
 // tell returns false if the observer panicked: that must not cost a client

@@ -43,12 +43,18 @@ func (a *App) special() []Router {
 	defer a.mu.Unlock()
 	var routers []Router
 	for _, router := range a.shapes.routers {
-		if _, plain := router.(PlainRouter); !plain {
+		if isSpecial(router) {
 			routers = append(routers, router)
 		}
 	}
 	slices.SortFunc(routers, func(a, b Router) int { return strings.Compare(typeOf(a), typeOf(b)) })
 	return routers
+}
+
+// isSpecial reports whether router is another than that of net/http.
+func isSpecial(router Router) bool {
+	_, plain := router.(PlainRouter)
+	return router != nil && !plain
 }
 
 func typeOf(router Router) string { return reflect.TypeOf(router).String() }

@@ -30,7 +30,7 @@ func (a *App) Timeout(d time.Duration) func(http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Timeout: nil handler")
 		}
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, nil, next) })
+		return a.unlessMisplaced(next, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, nil, next) }))
 	}
 }
 
