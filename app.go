@@ -40,7 +40,8 @@ type Options struct {
 	// Hold is how many bytes of a response's body are held back until the
 	// request's tasks have been joined. A larger body is committed when it
 	// exceeds this. 0 means 2048, as much as net/http itself buffers, and no
-	// less than 64 are held.
+	// less than 64 are held. Up to 2048 bytes cost no allocation, more take memory
+	// as they come.
 	Hold int
 	// ReadBody has request bodies that announce at most this many bytes read
 	// before the handler is called. net/http notices that an HTTP/1 client
@@ -129,7 +130,7 @@ func New(o Options) *App {
 		a.hold = defaultHold
 	}
 	a.hold = max(a.hold, leastHold)
-	a.responses.New = func() any { return &response{body: make([]byte, 0, a.hold)} }
+	a.responses.New = func() any { return &response{body: make([]byte, 0, min(a.hold, defaultHold))} }
 	a.checkOptions()
 	a.rules = &errorhandlers.Frame{Set: a.Compile(o.Errors...)}
 	a.plain = a.settingOf(nil)

@@ -18,6 +18,9 @@ const defaultHold = 2048
 // the rules are to say instead.
 const leastHold = 64
 
+// mostPooled is the largest buffer that is kept for another response.
+const mostPooled = 64 << 10
+
 // response is where a response goes, how far it has come, and the part of it
 // that is kept back until the tasks are joined. Handlers never see it, and
 // their writer is for one goroutine that ends before the exchange: so it is
@@ -153,11 +156,12 @@ func (x *Exchange) sent() int {
 }
 
 // release gives the response of x, emptied, back to the pool. That of a hijacked
-// connection is not from there.
+// connection is not from there, and one that has grown large would be kept for
+// responses that are not.
 func (x *Exchange) release() {
 	h := x.response
 	x.response = nil
-	if h.state == hijacked {
+	if h.state == hijacked || cap(h.body) > mostPooled {
 		return
 	}
 	h.reset()
