@@ -119,7 +119,7 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			a.log().LogAttrs(own, slog.LevelWarn, "creche: background task cut short", cutShort(ctx, name, err)...)
+			a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
 		}
 		return err
 	}

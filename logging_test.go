@@ -150,13 +150,13 @@ func TestAStartThatFailsAtOnceLogsNothing(t *testing.T) {
 	}
 }
 
-// panics is a slog.Handler that does, but for the address.
+// panics is a slog.Handler that does, where a stop is logged.
 type panics struct{ slog.Handler }
 
 func (panics) Enabled(context.Context, slog.Level) bool { return true }
 
 func (panics) Handle(_ context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "stop") {
+	if strings.Contains(r.Message, "stop") || strings.Contains(r.Message, "second signal") {
 		panic(r.Message)
 	}
 	return nil

@@ -51,11 +51,11 @@ func (s *server) heed(ctx context.Context) error {
 	if !heard.second(ctx) {
 		return nil
 	}
-	s.app.log().Warn("creche: second signal: cancelling what is left")
 	s.now()
 	s.app.life.endBackground()
 	s.app.requests.Cancel(ErrShutdown)
 	s.app.background.Cancel(ErrShutdown)
+	s.app.logWarning(s.base, "creche: second signal: cancelling what is left")
 	heard.settle(ctx)
 	return nil
 }
