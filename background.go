@@ -119,7 +119,9 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
+			if a.cutShort.Add(1) <= mostCutShort {
+				a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
+			}
 		}
 		return err
 	}
@@ -134,6 +136,10 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		return err
 	}
 }
+
+// mostCutShort is how many of the tasks that the stop cuts short have a line in the
+// log; the rest is counted.
+const mostCutShort = 10
 
 // cutShort is what there is to say of a task that returned err when it was
 // cancelled: of a [nursery.Retry], say, what the last attempt failed with.

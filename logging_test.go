@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -136,6 +137,32 @@ func TestTheLogNamesTheServiceThatListens(t *testing.T) {
 	want := []string{`INFO msg="creche: listening" addr=127.0.0.1:port`, `INFO msg="creche: listening" addr=127.0.0.1:port service=probes`}
 	if len(got) < 2 || !slices.Equal(got[:2], want) {
 		t.Errorf("got\n%s\nwant it to begin with\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Of thousands of tasks that the stop cuts short not each has a line.
+//
+// B5, B7
+func TestTheLogOfManyTasksThatAreCutShort(t *testing.T) {
+	for _, tt := range []struct{ tasks, lines, more int }{{3, 3, 0}, {10, 10, 0}, {11, 10, 1}, {5000, 10, 4990}} {
+		in(t, fmt.Sprint(tt.tasks, " tasks"), func(t *testing.T) {
+			var log journal
+			s := prepared(creche.Options{})
+			s.App = creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger()})
+			for range tt.tasks {
+				wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), nil)
+			}
+			s.start(t, s.listener, http.NotFoundHandler())
+			s.leave()
+			wantErr(t, s.end(), nil)
+			if got := strings.Count(log.String(), `msg="creche: background task cut short" task=job`); got != tt.lines {
+				t.Errorf("got %d lines of tasks, want %d", got, tt.lines)
+			}
+			more := fmt.Sprintf(`level=WARN msg="creche: more background tasks cut short" tasks=%d`, tt.more)
+			if got := strings.Contains(log.String(), more); got != (tt.more > 0) {
+				t.Errorf("got the line %q: %v, want %v\n%s", more, got, tt.more > 0, log.String())
+			}
+		})
 	}
 }
 

@@ -205,6 +205,7 @@ func (s *server) quiet(hurry context.Context, due time.Time) {
 // cancelled.
 func (s *server) stopBackground(due *deadlines) {
 	a := s.app
+	defer s.logCutShort()
 	a.life.endBackground()
 	a.background.Drain(-1)
 	joined := s.joining(func() error { return together(a.background.JoinOwned(), a.requests.JoinOwned()) })
