@@ -3,8 +3,10 @@ package creche
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -88,6 +90,7 @@ func (s *answering) finish(faults error) {
 		return
 	}
 	x.reportRest(x.search(), s.chosen, s.err, told)
+	s.logTimeout()
 	switch {
 	case s.failed == http.ErrAbortHandler:
 		panic(s.failed)
@@ -100,6 +103,20 @@ func (s *answering) finish(faults error) {
 		}
 		x.commit()
 	}
+}
+
+// logTimeout logs that the request timed out, where no rule deals with that: a 503
+// is no failure to be reported, but which route is too slow should be known.
+func (s *answering) logTimeout() {
+	a := s.chosen
+	if a.Rule != nil || a.Leaf == nil || a.Status != http.StatusServiceUnavailable || !nursery.Is(a.Leaf, ErrRequestTimeout) {
+		return
+	}
+	attrs := whence(s.x.scope())
+	if limit, known := nursery.AsType[timeLimit](a.Leaf); known {
+		attrs = append(attrs, slog.Duration("limit", time.Duration(limit)))
+	}
+	s.x.App().logWarning(s.x.scope(), "creche: request timed out", attrs...)
 }
 
 // exited ends the search when an error handler called Goexit, which takes its
