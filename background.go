@@ -76,7 +76,9 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 //
 // The task must not use the request itself, which is let go of when it is over:
 // what it needs of it, it copies before. From the context of a request that is
-// over it gets no values.
+// over it gets no values. A task that starts its successor, and so on for ever,
+// keeps nothing of those before it but what each has added with
+// [context.WithValue], [context.WithTimeout] and their like: that grows.
 //
 // A failure or panic of the task is reported at once and harms nobody else.
 // With [nursery.Critical] it stops the application, and [App.Serve] returns its
@@ -117,7 +119,9 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			a.log().LogAttrs(own, slog.LevelWarn, "creche: background task cut short", cutShort(ctx, name, err)...)
+			if a.cutShort.Add(1) <= mostCutShort {
+				a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
+			}
 		}
 		return err
 	}
@@ -132,6 +136,10 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		return err
 	}
 }
+
+// mostCutShort is how many of the tasks that the stop cuts short have a line in the
+// log; the rest is counted.
+const mostCutShort = 10
 
 // cutShort is what there is to say of a task that returned err when it was
 // cancelled: of a [nursery.Retry], say, what the last attempt failed with.
@@ -159,7 +167,7 @@ func Go(ctx context.Context, name string, task func(ctx context.Context) error, 
 // detach returns the values of ctx that may be kept when the request is over. It
 // fails where some may not, and there is nobody to copy them.
 func (a *App) detach(ctx context.Context) (context.Context, error) {
-	if d, ok := ctx.(*detached); ok {
+	if d := detachedIn(ctx); d != nil {
 		return d.values, nil // a task that starts its own successor must not make a chain
 	}
 	x := ExchangeOf(ctx)
@@ -171,6 +179,21 @@ func (a *App) detach(ctx context.Context) (context.Context, error) {
 		return context.Background(), nil
 	}
 	return a.copied(ctx, x.Router())
+}
+
+// detachedIn returns the context of the background task that ctx is of, if there is
+// nothing in between but what has no values of its own, or nil.
+func detachedIn(ctx context.Context) *detached {
+	for {
+		switch c := ctx.(type) {
+		case *detached:
+			return c
+		case interface{ ValuesFrom() context.Context }: // a nursery, a time scope
+			ctx = c.ValuesFrom()
+		default:
+			return nil
+		}
+	}
 }
 
 // copied returns ctx with a copy of what the router recycles.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -19,6 +20,15 @@ var (
 	// ErrShutdown: the server is stopping and the request's grace is over.
 	ErrShutdown = fmt.Errorf("creche: server is shutting down: %w", errorhandlers.ErrDraining)
 )
+
+// timeLimit is [ErrRequestTimeout] of a request that had so much time.
+type timeLimit time.Duration
+
+func (l timeLimit) Error() string {
+	return fmt.Sprintf("creche: request timed out after %v", time.Duration(l))
+}
+
+func (l timeLimit) Unwrap() error { return ErrRequestTimeout }
 
 // requestCause says why the context around a request's nursery ended.
 // net/http cancels without a cause when the client leaves; everything else

@@ -44,7 +44,11 @@ func (a *App) Through(router Router) func(http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Middleware: nil handler")
 		}
-		return &middleware{setting: s, next: next}
+		h := &middleware{setting: s, next: next}
+		if router != nil {
+			return h
+		}
+		return a.unlessMisplaced(next, h)
 	}
 }
 
@@ -96,8 +100,8 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 	}
 	x.handle(next)
 	err := x.nursery.JoinOwned()
-	if err == nil && x.timedOut(parent) {
-		err = ErrRequestTimeout
+	if err == nil {
+		err = x.timedOut(parent)
 	}
 	x.settle(err)
 }

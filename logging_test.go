@@ -140,6 +140,32 @@ func TestTheLogNamesTheServiceThatListens(t *testing.T) {
 	}
 }
 
+// Of thousands of tasks that the stop cuts short not each has a line.
+//
+// B5, B7
+func TestTheLogOfManyTasksThatAreCutShort(t *testing.T) {
+	for _, tt := range []struct{ tasks, lines, more int }{{3, 3, 0}, {10, 10, 0}, {11, 10, 1}, {5000, 10, 4990}} {
+		in(t, fmt.Sprint(tt.tasks, " tasks"), func(t *testing.T) {
+			var log journal
+			s := prepared(creche.Options{})
+			s.App = creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger()})
+			for range tt.tasks {
+				wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), nil)
+			}
+			s.start(t, s.listener, http.NotFoundHandler())
+			s.leave()
+			wantErr(t, s.end(), nil)
+			if got := strings.Count(log.String(), `msg="creche: background task cut short" task=job`); got != tt.lines {
+				t.Errorf("got %d lines of tasks, want %d", got, tt.lines)
+			}
+			more := fmt.Sprintf(`level=WARN msg="creche: more background tasks cut short" tasks=%d`, tt.more)
+			if got := strings.Contains(log.String(), more); got != (tt.more > 0) {
+				t.Errorf("got the line %q: %v, want %v\n%s", more, got, tt.more > 0, log.String())
+			}
+		})
+	}
+}
+
 // A start that fails before there is an address is told by Serve alone.
 //
 // B8
@@ -151,13 +177,13 @@ func TestAStartThatFailsAtOnceLogsNothing(t *testing.T) {
 	}
 }
 
-// panics is a slog.Handler that does, but for the address.
+// panics is a slog.Handler that does, where a stop is logged.
 type panics struct{ slog.Handler }
 
 func (panics) Enabled(context.Context, slog.Level) bool { return true }
 
 func (panics) Handle(_ context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "stop") {
+	if strings.Contains(r.Message, "stop") || strings.Contains(r.Message, "second signal") {
 		panic(r.Message)
 	}
 	return nil

@@ -70,8 +70,9 @@ func reported(leaf error) (is bool) {
 const longestChain = 1 << 18
 
 // reportRest reports the leaves of err that chosen does not answer, and those
-// that it answers only by saying that something is wrong here; but not what
-// one of told, which have been reported, tells of. The log also has the rules
+// that it answers only by saying that something is wrong here, be it with a status
+// that a router's own error handler has chosen; but not what one of told, which
+// have been reported, tells of. The log also has the rules
 // that were for a leaf and did not answer it, by the search that found chosen.
 func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.Answer, err error, told []error, below ...nursery.Report) {
 	skipped := sync.OnceValue(func() []errorhandlers.Skipped { return search.Explain(err, x.rules()).Skipped })
@@ -80,13 +81,27 @@ func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.
 			x.App().observeWith(x.scope(), x.reportOf(leaf, below), func() []slog.Attr { return skippedFor(leaf, skipped()) })
 		}
 	}
+	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
+	if !ours && chosen.Rule == nil && chosen.Err != nil && chosen.Leaf == nil && isOne(err) {
+		return // in place of the plain 500
+	}
 	for leaf := range chosen.Rest(err) {
 		report(leaf)
 	}
-	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
 	if ours && chosen.Leaf != nil {
 		report(chosen.Leaf)
 	}
+}
+
+// isOne reports whether err is one failure.
+func isOne(err error) bool {
+	leaves := 0
+	for range nursery.Leaves(err) {
+		if leaves++; leaves > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // skippedFor returns as an attribute those of skipped that were for leaf. On a
@@ -249,9 +264,12 @@ func methodAndPath(method, path string) []slog.Attr {
 	return []slog.Attr{slog.String("method", method), slog.String("path", path)}
 }
 
-// logError is logAt for errors.
 func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
 	a.logAt(ctx, slog.LevelError, msg, attrs...)
+}
+
+func (a *App) logWarning(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelWarn, msg, attrs...)
 }
 
 // logAt logs. A logger that panics must not cost a client its answer either: it

@@ -172,6 +172,7 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 	s.tasks.Open(s.base, nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
 	s.open(h)
 	s.listenOn(listeners)
+	a.expectSome()
 	failed := a.Check()
 	if failed == nil && len(listeners) == 0 {
 		failed = s.listen(ctx, addr)

@@ -30,15 +30,18 @@ func (x *Exchange) settle(err error) {
 	}
 }
 
-// timedOut reports whether the deadline of parent, which is around the nursery,
+// timedOut returns the cause if the deadline of parent, which is around the nursery,
 // passed before a handler that wrote nothing, not even a status, and its tasks had
 // ended. They may have stopped half way, and an empty 200 would say that they had
 // not.
-func (x *Exchange) timedOut(parent context.Context) bool {
+func (x *Exchange) timedOut(parent context.Context) error {
 	if x.state() != open || x.written() || parent.Err() == nil {
-		return false
+		return nil
 	}
-	return nursery.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
+	if cause := requestCause(context.Cause(parent)); nursery.Is(cause, ErrRequestTimeout) {
+		return cause
+	}
+	return nil
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is

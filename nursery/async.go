@@ -37,7 +37,7 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 	t := n.newSolo(&h.solo, opts)
 	t.stands(f)
 	t.fn = func(context.Context) error {
-		v, err := f(h.solo.ctx)
+		v, err := f(&h.solo.ctx)
 		if err == nil {
 			h.value = v
 		}

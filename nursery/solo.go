@@ -10,7 +10,7 @@ import (
 // be waited for.
 type solo struct {
 	n      *Nursery
-	ctx    context.Context
+	ctx    apart
 	cancel context.CancelCauseFunc
 	over   chan struct{} // closed when the task has ended
 	end    failure       // how it ended; settled before over is closed
@@ -32,7 +32,8 @@ func (s *solo) open(n *Nursery, helper bool) {
 		n.mu.Unlock()
 	}
 	s.n, s.over, s.shielded = n, make(chan struct{}), helper
-	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.ctx.from = parent
+	s.ctx.Context, s.cancel = context.WithCancelCause(parent)
 }
 
 // stop cancels the task alone, unless it has been with all others.

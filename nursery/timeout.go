@@ -107,7 +107,7 @@ func Shield(ctx context.Context, limit time.Duration, f func(ctx context.Context
 	if limit <= 0 {
 		panic(fmt.Sprintf("nursery: Shield: limit of %v: want more than 0", limit))
 	}
-	return withTimeout(within(context.WithoutCancel(ctx), "Shield", limit, f))
+	return withTimeout(within(uncancelled{ctx}, "Shield", limit, f))
 }
 
 // MoveDeadline moves the deadline of the innermost [MoveOnAfter], [FailAfter]

@@ -121,7 +121,7 @@ func TestTheLogSaysWhyAConnectionIsClosedWithAnInternalError(t *testing.T) {
 		f    connFunc
 		want string
 	}{
-		{"a deadline", forget, creche.ErrRequestTimeout.Error()},
+		{"a deadline", forget, "creche: request timed out after 1s"},
 		{"a 503", func(context.Context, *websocket.Conn) error {
 			return &errorhandlers.Problem{Status: http.StatusServiceUnavailable, Err: errTicker}
 		}, errTicker.Error()},
