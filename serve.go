@@ -308,7 +308,7 @@ func (s *server) start(ctx context.Context) error {
 		if s.halted(ctx) {
 			return nil
 		}
-		v.open(s.base)
+		v.open(s, ctx)
 		s.opened = append(s.opened, v)
 		if err := v.start(s.stopping, within, a.stopping.Abandoned); err != nil {
 			return err
