@@ -221,7 +221,7 @@ func (s *server) open(h http.Handler) {
 		h = s.http.Handler
 	}
 	s.http.Handler = a.life.count(h)
-	s.http.BaseContext = s.baseContext(requests, s.http.BaseContext)
+	s.http.BaseContext = baseContext(requests, &s.tasks, s.http.BaseContext)
 	conns := &a.life.conns
 	meet, follow := conns.meet, conns.follow
 	if first := s.http.ConnContext; first != nil {
@@ -233,29 +233,29 @@ func (s *server) open(h http.Handler) {
 	s.http.ConnContext, s.http.ConnState = meet, follow
 }
 
-// baseContext returns a hook whose contexts are the requests nursery's, with
-// the values of those that the caller's hook makes, and which end with either.
-func (s *server) baseContext(requests context.Context, theirs func(net.Listener) context.Context) func(net.Listener) context.Context {
+// baseContext returns a hook whose contexts are base, with the values of those that
+// the caller's hook makes, and which end with either: tasks of n see to that.
+func baseContext(base context.Context, n *nursery.Nursery, theirs func(net.Listener) context.Context) func(net.Listener) context.Context {
 	if theirs == nil {
-		return func(net.Listener) context.Context { return requests }
+		return func(net.Listener) context.Context { return base }
 	}
 	return func(ln net.Listener) context.Context {
 		values := theirs(ln)
-		base := &detached{Context: requests, values: values}
+		both := &detached{Context: base, values: values}
 		if values.Done() == nil {
-			return base
+			return both
 		}
-		both, end := context.WithCancelCause(base)
-		s.tasks.Go(func(own context.Context) error {
+		either, end := context.WithCancelCause(both)
+		n.Go(func(own context.Context) error {
 			select {
 			case <-values.Done():
-				end(context.Cause(values))
+				end(baseCause(context.Cause(values)))
 			case <-own.Done():
 				end(nil)
 			}
 			return nil
 		})
-		return both
+		return either
 	}
 }
 
