@@ -54,7 +54,11 @@ func Daemon(task func(ctx context.Context) error) Service {
 // application's: metrics, probes, a redirect to HTTPS. It stops as
 // [http.Server.Shutdown] does, and closes what is left when its time is up. What
 // srv leaves open gets the safe values of [Options.Server]. The bound address is
-// logged, with the service's name; srv.BaseContext is told it, too. A nil srv panics.
+// logged, with the service's name; srv.BaseContext is told it, too.
+//
+// Its requests belong to the service: [Go] finds the application, [nursery.Draining]
+// closes for them when it stops, and their context, which has the values of Serve's
+// and of what a BaseContext of srv returns, ends with the service. A nil srv panics.
 func Server(srv *http.Server) Service {
 	if srv == nil {
 		panic("creche: Server: nil server")
@@ -65,6 +69,7 @@ func Server(srv *http.Server) Service {
 		Start: func(ctx context.Context) (err error) {
 			log := logOf(ctx)
 			s.secure(log)
+			s.BaseContext = baseContext(ctx, nursery.From(ctx), s.BaseContext)
 			if ln, err = s.listen(ctx, ""); err == nil {
 				logListening(ctx, log, ln.Addr())
 			}
