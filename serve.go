@@ -41,13 +41,20 @@ func (l *life) backgroundEnds() bool {
 	return l.ending
 }
 
+// serves reports whether there was a Serve.
+func (l *life) serves() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.served
+}
+
 func (l *life) endBackground() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ending = true
 }
 
-// begin reports whether this is the first Serve.
+// begin notes a Serve, and reports whether this is the first Serve.
 func (l *life) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +167,7 @@ type server struct {
 func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, h http.Handler) error {
 	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{})}
 	close(s.ended) // until it accepts
-	s.base = context.WithValue(context.WithoutCancel(ctx), appKey, a)
+	s.base = &servingContext{context.WithoutCancel(ctx), a}
 	s.hurry, s.now = context.WithCancel(s.base)
 	defer s.now()
 	if !a.options.IgnoreSignals {
