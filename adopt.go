@@ -55,7 +55,7 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if err != nil {
 		return false
 	}
-	counting := a.enter(x.outermost())
+	counting := a.enter(x.outermost(), above)
 	err = above.TryGo(func(ctx context.Context) error {
 		defer counting.leave(&a.call)
 		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
@@ -122,10 +122,11 @@ func (x *Exchange) outermost() *Exchange {
 	return x
 }
 
-// enter counts a connection in that was taken over in x, the outermost exchange,
-// with the application that serves, if one does, and returns where it is counted, or
-// nil. While its handler still runs that is counted, too.
-func (a *Adopted) enter(x *Exchange) *underway {
+// enter counts a connection in that was taken over in x, the outermost exchange, to
+// be a task of above, with the application that serves, if one does, and returns
+// where it is counted, or nil. While its handler still runs that is counted, too.
+// That of a service's server is the service's, and stops with it.
+func (a *Adopted) enter(x *Exchange, above *nursery.Nursery) *underway {
 	r := x.outer.Load()
 	if r == nil {
 		return nil
@@ -133,7 +134,7 @@ func (a *Adopted) enter(x *Exchange) *underway {
 	a.call = call{method: r.Method, path: r.URL.Path, conn: adopted}
 	a.call.keep()
 	server, _ := x.ctx.Value(appKey).(*App)
-	if server == nil {
+	if server == nil || above != &server.requests {
 		return nil
 	}
 	server.life.handlers.enter(&a.call)

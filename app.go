@@ -268,6 +268,22 @@ func Handler(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerF
 // appKey finds the App in the contexts of the server and of background tasks.
 var appKey = &contextKey{"app"}
 
+// servingKey finds the App that serves, whichever App is inside it.
+var servingKey = &contextKey{"serving"}
+
+// servingContext is around all that a Serve of app runs.
+type servingContext struct {
+	context.Context
+	app *App
+}
+
+func (c *servingContext) Value(key any) any {
+	if key == appKey || key == servingKey {
+		return c.app
+	}
+	return c.Context.Value(key)
+}
+
 type contextKey struct{ name string }
 
 func (k *contextKey) String() string { return "creche: context key " + k.name }

@@ -87,6 +87,11 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 // [nursery.Retry], [nursery.Every], [nursery.Restart], and [nursery.Turns] for
 // one at a time per key.
 //
+// An App that does not serve itself, but whose handlers are inside one that does,
+// has the tasks of its requests run there: that one's [Background] bounds them, its
+// observer is told, a critical one stops it, and its stop waits for them. Other
+// tasks of an App that never serves are waited for by nobody.
+//
 // Go works before the server serves. It returns [nursery.ErrFull] when
 // [Background] is, and [nursery.ErrClosed] once background work is told to
 // end; the default answer to both is 503. Where a request comes through chi, and
@@ -102,6 +107,7 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	if task == nil {
 		panic("creche: Go: nil task")
 	}
+	a = a.host(ctx)
 	if a.life.backgroundEnds() {
 		return nursery.ErrClosed
 	}
@@ -140,6 +146,19 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 // mostCutShort is how many of the tasks that the stop cuts short have a line in the
 // log; the rest is counted.
 const mostCutShort = 10
+
+// host returns the application whose background nursery is for ctx: a, or the one
+// that serves where a does not and ctx is that of a request to a. Nobody else would
+// wait for the tasks at the stop.
+func (a *App) host(ctx context.Context) *App {
+	if a.life.serves() || appOf(ctx) != a {
+		return a
+	}
+	if serving, ok := ctx.Value(servingKey).(*App); ok {
+		return serving
+	}
+	return a
+}
 
 // cutShort is what there is to say of a task that returned err when it was
 // cancelled: of a [nursery.Retry], say, what the last attempt failed with.

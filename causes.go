@@ -44,3 +44,16 @@ func requestCause(cause error) error {
 	}
 	return cause
 }
+
+// errBaseEnded is why a request ends whose BaseContext was cancelled without a
+// cause, which is how net/http says that a client has left. This one waits for an
+// answer.
+var errBaseEnded = fmt.Errorf("creche: the server's BaseContext has ended: %w", errorhandlers.ErrDraining)
+
+// baseCause says why a BaseContext ended.
+func baseCause(cause error) error {
+	if cause == context.Canceled {
+		return errBaseEnded
+	}
+	return cause
+}
