@@ -149,13 +149,16 @@ func (a *App) search(router Router) errorhandlers.Search {
 // is cancelled when the client leaves, not because something failed.
 func (x *Exchange) try(a errorhandlers.Answer) error {
 	from, returned := x.beginTry(), false
+	var r *http.Request // nil until the nursery is open
 	defer func() {
+		x.takeForms(r)
 		if !returned { // for a Goexit
 			x.reportLeaves(x.endTry(from, nil))
 		}
 	}()
 	err := nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
-		return x.run(a, x.request.WithContext(ctx))
+		r = x.request.WithContext(ctx)
+		return x.run(a, r)
 	}, x.App().answering)
 	returned = true
 	err = x.endTry(from, err)
@@ -163,6 +166,15 @@ func (x *Exchange) try(a errorhandlers.Answer) error {
 		return errNoAnswer
 	}
 	return err
+}
+
+// takeForms has the request keep what an error handler has parsed of r, a copy of
+// it: the body cannot be read again by the next one, and temporary files are
+// removed with the request. A nil r has nothing.
+func (x *Exchange) takeForms(r *http.Request) {
+	if r != nil {
+		x.request.Form, x.request.PostForm, x.request.MultipartForm = r.Form, r.PostForm, r.MultipartForm
+	}
 }
 
 func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
