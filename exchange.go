@@ -96,8 +96,8 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 	}
 	x.handle(next)
 	err := x.nursery.JoinOwned()
-	if err == nil && x.timedOut(parent) {
-		err = ErrRequestTimeout
+	if err == nil {
+		err = x.cutShort(parent)
 	}
 	x.settle(err)
 }

@@ -30,15 +30,26 @@ func (x *Exchange) settle(err error) {
 	}
 }
 
-// timedOut reports whether the deadline of parent, which is around the nursery,
-// passed before a handler that wrote nothing, not even a status, and its tasks had
-// ended. They may have stopped half way, and an empty 200 would say that they had
-// not.
-func (x *Exchange) timedOut(parent context.Context) bool {
+// cutShort returns why parent, which is around the nursery, ended before a handler
+// that wrote nothing, not even a status, and its tasks had ended. They may have
+// stopped half way, and an empty 200 would say that they had not. It returns nil
+// where there is nobody to tell, and where that is for the exchange around x, with
+// which parent ended.
+func (x *Exchange) cutShort(parent context.Context) error {
 	if x.state() != open || x.written() || parent.Err() == nil {
-		return false
+		return nil
 	}
-	return nursery.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
+	cause := requestCause(context.Cause(parent))
+	for _, why := range []error{ErrRequestTimeout, ErrShutdown} {
+		if nursery.Is(cause, why) {
+			return why
+		}
+	}
+	outer := ExchangeOf(x.ctx)
+	if nursery.Is(cause, ErrClientGone) || outer != nil && outer.scope().Err() != nil {
+		return nil
+	}
+	return cause
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is
