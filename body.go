@@ -32,16 +32,10 @@ func (b *body) begun(n, limit int64) io.ReadCloser {
 	// It grows as it comes: to announce much costs a client nothing.
 	content := bytes.NewBuffer(make([]byte, 0, min(n+bytes.MinRead, 4<<10)))
 	_, err := content.ReadFrom(io.LimitReader(b, limit))
-	var rest io.Reader
-	switch {
-	case err != nil:
-		rest = failing{err}
-	case int64(content.Len()) < limit:
-		rest = failing{io.EOF}
-	default:
-		rest = b
+	if err == nil && int64(content.Len()) < limit {
+		err = io.EOF
 	}
-	return begunBody{io.MultiReader(content, rest), b}
+	return begunBody{continued(content.Bytes(), err, b), b}
 }
 
 // begunBody is a body whose beginning has been read.
@@ -49,10 +43,6 @@ type begunBody struct {
 	io.Reader
 	io.Closer
 }
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // Read reads from the request's body. A read deadline that passes is told
 // from every other time-out, such as an upstream's, by its type; and it is the
