@@ -27,6 +27,9 @@ func (x *Exchange) settle(err error) {
 		x.abort()
 	default:
 		x.answer(err)
+		for outer := ExchangeOf(x.ctx); outer != nil; outer = ExchangeOf(outer.ctx) {
+			outer.mark(answered)
+		}
 	}
 }
 
