@@ -191,15 +191,21 @@ func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
 }
 
 // Problem returns the default answer that a stands for: what the router says
-// of an error of its own or [errorhandlers.Answer.Problem]. It must not be
-// changed. It is part of the kit for authors of adapters.
+// of an error of its own or [errorhandlers.Answer.Problem], which closes no
+// connection of HTTP/2. It must not be changed. It is part of the kit for authors of adapters.
 func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
 	if router := x.Router(); a.Leaf != nil && router != nil {
 		if p := router.ProblemOf(a.Err); p != nil && p.Status == a.Status {
 			return p
 		}
 	}
-	return a.Problem()
+	p := a.Problem()
+	if error(p) != a.Err && x.request.ProtoMajor > 1 {
+		// What is left of a body is in nobody's way there, and to close means to tell
+		// all streams to go.
+		p.Header.Del("Connection")
+	}
+	return p
 }
 
 // Default returns the answer to err where there are no rules. It is part of

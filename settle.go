@@ -77,8 +77,10 @@ func (x *Exchange) handOver(err error) {
 // response for a whole one. What was committed has to be on the wire first:
 // if nothing is, clients may repeat the request. Behind a writer that cannot
 // flush, such as that of net/http's TimeoutHandler, nobody can see to that:
-// then a second run is the lesser evil, as it is without us. Outside of a
-// server there is no connection, and nothing to catch the panic.
+// then a second run is the lesser evil, as it is without us. To HTTP/1.0 the end of
+// the connection is that of a response without a length, so there it passes for a
+// whole one. Outside of a server there is no connection, and nothing to catch the
+// panic.
 func (x *Exchange) abort() {
 	if x.ctx.Value(http.ServerContextKey) == nil {
 		return
