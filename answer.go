@@ -169,13 +169,16 @@ func (a *App) search(router Router) errorhandlers.Search {
 // is cancelled when the client leaves, not because something failed.
 func (x *Exchange) try(a errorhandlers.Answer) error {
 	from, returned := x.beginTry(), false
+	var r *http.Request // nil until the nursery is open
 	defer func() {
+		x.takeForms(r)
 		if !returned { // for a Goexit
 			x.reportLeaves(x.endTry(from, nil))
 		}
 	}()
 	err := nursery.Run((*outerContext)(x), func(ctx context.Context, _ *nursery.Nursery) error {
-		return x.run(a, x.request.WithContext(ctx))
+		r = x.request.WithContext(ctx)
+		return x.run(a, r)
 	}, x.App().answering)
 	returned = true
 	err = x.endTry(from, err)
@@ -183,6 +186,15 @@ func (x *Exchange) try(a errorhandlers.Answer) error {
 		return errNoAnswer
 	}
 	return err
+}
+
+// takeForms has the request keep what an error handler has parsed of r, a copy of
+// it: the body cannot be read again by the next one, and temporary files are
+// removed with the request. A nil r has nothing.
+func (x *Exchange) takeForms(r *http.Request) {
+	if r != nil {
+		x.request.Form, x.request.PostForm, x.request.MultipartForm = r.Form, r.PostForm, r.MultipartForm
+	}
 }
 
 func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
@@ -199,15 +211,21 @@ func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
 }
 
 // Problem returns the default answer that a stands for: what the router says
-// of an error of its own or [errorhandlers.Answer.Problem]. It must not be
-// changed. It is part of the kit for authors of adapters.
+// of an error of its own or [errorhandlers.Answer.Problem], which closes no
+// connection of HTTP/2. It must not be changed. It is part of the kit for authors of adapters.
 func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
 	if router := x.Router(); a.Leaf != nil && router != nil {
 		if p := router.ProblemOf(a.Err); p != nil && p.Status == a.Status {
 			return p
 		}
 	}
-	return a.Problem()
+	p := a.Problem()
+	if error(p) != a.Err && x.request.ProtoMajor > 1 {
+		// What is left of a body is in nobody's way there, and to close means to tell
+		// all streams to go.
+		p.Header.Del("Connection")
+	}
+	return p
 }
 
 // Default returns the answer to err where there are no rules. It is part of

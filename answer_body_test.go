@@ -2,11 +2,13 @@ package creche_test
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -184,6 +186,83 @@ func TestBodyReadBeforeTheHandler(t *testing.T) {
 			})
 		})
 	}
+}
+
+// R5: what outer middleware has put in the place of the body, and says nothing of
+// its length, is not cut.
+func TestDecompressedBodyReadBeforeTheHandler(t *testing.T) {
+	const announced, limit = 4, 16
+	tests := []struct {
+		name   string
+		size   int
+		first  int // of them read before the handler
+		failed error
+	}{
+		{"shorter than announced", 3, 3, nil},
+		{"longer than announced", 15, 15, nil},
+		{"as long as the option", limit, limit, nil},
+		{"longer than the option", 5000, limit, nil},
+		{"that fails", 10, 10, io.ErrUnexpectedEOF},
+		{"that fails behind what the option reads", 5000, limit, io.ErrUnexpectedEOF},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			app, _ := watched(creche.Options{ReadBody: limit})
+			inside := &countedBody{size: tt.size, failed: cmp.Or(tt.failed, io.EOF)}
+			h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if inside.read != tt.first {
+					t.Errorf("got %d bytes read before the handler, want %d", inside.read, tt.first)
+				}
+				got, err := io.ReadAll(r.Body)
+				if len(got) != tt.size || err != tt.failed {
+					t.Errorf("got %d bytes, %v; want %d, %v", len(got), err, tt.size, tt.failed)
+				}
+				if err := r.Body.Close(); err != nil || !inside.closed {
+					t.Errorf("closed: got %v, %v; want the middleware's body closed", inside.closed, err)
+				}
+			}))
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(repeat(announced)))
+			r.Body = inside
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
+}
+
+// countedBody has size bytes and then fails.
+type countedBody struct {
+	size, read int
+	failed     error
+	closed     bool
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n := min(len(p), b.size-b.read)
+	b.read += n
+	if n < len(p) {
+		return n, b.failed
+	}
+	return n, nil
+}
+
+func (b *countedBody) Close() error {
+	b.closed = true
+	return nil
+}
+
+// R5: on HTTP/2 a body of known length may have trailers.
+func TestTrailersOfABodyReadBeforeTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := watched(creche.Options{ReadBody: 16})
+		srv := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s %v %s", body, err, r.Trailer.Get("X-Sum"))
+		})), nurserytest.HTTP2())
+		got := ask(t, srv.Client(), http.MethodPost, srv.URL, func(r *http.Request) {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("tea")), 3
+			r.Trailer = http.Header{"X-Sum": {"42"}}
+		})
+		wantReply(t, got, http.StatusOK, "tea <nil> 42")
+	})
 }
 
 // A rule that reads on where the handler stopped, and a stray read after the

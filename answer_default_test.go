@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -100,6 +101,48 @@ func TestDefaultAnswers(t *testing.T) {
 					t.Errorf("got %q of type %q for a client that wants text, want %q", text.body, text.header.Get("Content-Type"), want)
 				}
 				wantNoSecrets(t, text)
+			})
+		})
+	}
+}
+
+// E6: on HTTP/2 what is left of a body is in nobody's way, and others use the
+// connection. A Problem's own header is its author's word.
+func TestAnswersThatCloseTheConnection(t *testing.T) {
+	tests := []struct {
+		name         string
+		err          error
+		http1, http2 bool // closed
+	}{
+		{"a body that is too large", &http.MaxBytesError{Limit: 1}, true, false},
+		{"a body that is too slow", fmt.Errorf("read: %w", &errorhandlers.BodyTimeoutError{}), true, false},
+		{"a problem that says so", &errorhandlers.Problem{Status: 403, Header: http.Header{"Connection": {"close"}}}, true, true},
+		{"a problem", &errorhandlers.Problem{Status: 403}, false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			protocols(t, func(t *testing.T, opts ...nurserytest.ServerOption) {
+				t.Helper()
+				want := tt.http1
+				if len(opts) > 0 {
+					want = tt.http2
+				}
+				synctest.Test(t, func(t *testing.T) {
+					app, _ := watched(creche.Options{})
+					srv := nurserytest.NewServer(t, app.Middleware(failing(tt.err)), opts...)
+					var reused bool
+					trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }}
+					for range 2 {
+						got := ask(t, srv.Client(), http.MethodGet, srv.URL, func(r *http.Request) {
+							*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+						})
+						wantProblem(t, got)
+						synctest.Wait()
+					}
+					if reused == want {
+						t.Errorf("got the connection kept %v, want %v", reused, !want)
+					}
+				})
 			})
 		})
 	}

@@ -46,7 +46,9 @@ type Options struct {
 	// ReadBody has request bodies that announce at most this many bytes read
 	// before the handler is called. net/http notices that an HTTP/1 client
 	// has left only once the body was read, so a handler that does not read
-	// it is otherwise not cancelled. They take memory as they come. 0 reads none.
+	// it is otherwise not cancelled. They take memory as they come. Of a body that
+	// proves to be longer, as one may that outer middleware decompresses, the handler
+	// reads the rest. 0 reads none.
 	ReadBody int64
 	// Repanic has panics raised again, once the tasks are joined, for a
 	// recoverer further out, instead of being answered by the rules.

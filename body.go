@@ -16,26 +16,33 @@ type body Exchange
 // wrapBody has reads of the request's body go through the exchange, and reads
 // a small one up front if the application asks for it.
 func (x *Exchange) wrapBody() {
-	x.request.Body = (*body)(x)
-	if n := x.request.ContentLength; n > 0 && n <= x.App().options.ReadBody {
-		// It grows as it comes: to announce much costs a client nothing.
-		buf := bytes.NewBuffer(make([]byte, 0, min(n+bytes.MinRead, 4<<10)))
-		_, err := buf.ReadFrom(io.LimitReader(x.request.Body, n))
-		x.request.Body = readBody(buf.Bytes(), err)
+	whole := (*body)(x)
+	x.request.Body = whole
+	if n, limit := x.request.ContentLength, x.App().options.ReadBody; n > 0 && n <= limit {
+		x.request.Body = whole.begun(n, limit)
 	}
 }
 
-// readBody is a body that has been read and ended with err.
-func readBody(content []byte, err error) io.ReadCloser {
-	if err == nil {
-		return io.NopCloser(bytes.NewReader(content))
+// begun reads up to limit bytes of b, which announces n, and returns a body that
+// has them again. It reads on to the end: of a client's body for the trailers of
+// HTTP/2, and of one that outer middleware has put in its place, a decompressed
+// one, because n is not the length of that. What is beyond the limit is left to the
+// handler.
+func (b *body) begun(n, limit int64) io.ReadCloser {
+	// It grows as it comes: to announce much costs a client nothing.
+	content := bytes.NewBuffer(make([]byte, 0, min(n+bytes.MinRead, 4<<10)))
+	_, err := content.ReadFrom(io.LimitReader(b, limit))
+	if err == nil && int64(content.Len()) < limit {
+		err = io.EOF
 	}
-	return io.NopCloser(io.MultiReader(bytes.NewReader(content), failing{err}))
+	return begunBody{continued(content.Bytes(), err, b), b}
 }
 
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+// begunBody is a body whose beginning has been read.
+type begunBody struct {
+	io.Reader
+	io.Closer
+}
 
 // Read reads from the request's body. A read deadline that passes is told
 // from every other time-out, such as an upstream's, by its type; and it is the

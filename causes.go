@@ -11,7 +11,9 @@ import (
 )
 
 // Why a request was cancelled, for errors.Is with [context.Cause] of its
-// context.
+// context. With the last two, and any other cause of a context around it, the rules
+// answer a handler that has written nothing when it returns, not even a status,
+// whatever it returns.
 var (
 	// ErrClientGone: the client closed the connection or reset the stream.
 	ErrClientGone = errors.New("creche: client gone")

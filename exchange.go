@@ -101,7 +101,7 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 	x.handle(next)
 	err := x.nursery.JoinOwned()
 	if err == nil {
-		err = x.timedOut(parent)
+		err = x.cutShort(parent)
 	}
 	x.settle(err)
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,78 +166,4 @@ func TestOuterRequestGetsItsPatternBack(t *testing.T) {
 			t.Errorf("got pattern %q outside, want %q", pattern, want)
 		}
 	})
-}
-
-// R10: net/http removes the temporary files of the form it knows.
-func TestMultipartFilesAreRemoved(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	app, _ := watched(creche.Options{})
-	files := func() int {
-		t.Helper()
-		entries, err := os.ReadDir(os.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
-	srv := httptest.NewServer(app.Middleware(app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseMultipartForm(1); err != nil {
-			t.Error(err)
-		}
-		fmt.Fprint(w, files())
-	}))))
-	var form strings.Builder
-	m := multipart.NewWriter(&form)
-	part, err := m.CreateFormFile("file", "a.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(part, repeat(20<<20))
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got := ask(t, srv.Client(), http.MethodPost, srv.URL, func(r *http.Request) {
-		r.Header.Set("Content-Type", m.FormDataContentType())
-		r.Body = io.NopCloser(strings.NewReader(form.String()))
-	})
-	srv.Close() // waits for the handler
-	wantReply(t, got, http.StatusOK, "1")
-	if got := files(); got != 0 {
-		t.Errorf("got %d temporary files after the request, want 0", got)
-	}
-}
-
-// R10
-func TestEndedExchangeLetsGoOfBodyAndForms(t *testing.T) {
-	app, _ := watched(creche.Options{})
-	var kept *http.Request
-	h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		kept = r
-		if err := r.ParseForm(); err != nil || r.Form.Get("a") != "b" {
-			t.Errorf("got form %v (%v), want a=b", r.Form, err)
-		}
-		r.Body = io.NopCloser(strings.NewReader("read again")) // as many a middleware does
-	}))
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a=b"))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	h.ServeHTTP(httptest.NewRecorder(), r)
-	if kept.Form != nil || kept.PostForm != nil || kept.MultipartForm != nil || kept.Body != http.NoBody {
-		t.Errorf("got form %v and body %v after the request, want neither", kept.Form, kept.Body)
-	}
-}
-
-// R10
-func TestOuterRequestGetsItsFormBack(t *testing.T) {
-	app, _ := watched(creche.Options{})
-	h := app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if err := r.ParseMultipartForm(1 << 20); err != nil {
-			t.Error(err)
-		}
-	}))
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--b--\r\n"))
-	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
-	h.ServeHTTP(httptest.NewRecorder(), r)
-	if r.MultipartForm == nil || r.MultipartForm.Value["a"][0] != "value" {
-		t.Errorf("got form %v outside, want the one that was parsed inside", r.MultipartForm)
-	}
 }

@@ -3,6 +3,7 @@ package creche
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 
@@ -80,7 +81,7 @@ func (x *Exchange) reportGone(err error) {
 		x.App().observe(x.scope(), r)
 		return
 	}
-	x.App().log().DebugContext(x.scope(), "creche: client gone", "method", x.request.Method, "path", x.request.URL.Path)
+	x.App().log().LogAttrs(x.scope(), slog.LevelDebug, "creche: client gone", whence(x.scope())...)
 }
 
 // untoldError is what a client that has gone could not be told.

@@ -299,11 +299,11 @@ func (x *Exchange) isUnder(w http.ResponseWriter) bool {
 }
 
 // Held returns status and body of the response while it is held back, and a
-// status of 0 when nothing has been written or it has left. The body must not
-// be changed, and not be kept. It is for adapters whose router answers by
-// itself.
+// status of 0 when nothing has been written, it has left, or the rules have
+// answered in an exchange inside. The body must not be changed, and not be kept.
+// It is for adapters whose router answers by itself.
 func (x *Exchange) Held() (status int, body []byte) {
-	if x.state() != open {
+	if x.state() != open || x.is(answered) {
 		return 0, nil
 	}
 	return x.response.status, x.response.body

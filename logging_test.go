@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -258,6 +259,54 @@ func TestLogReportLogsWhatWouldBeWithoutAnObserver(t *testing.T) {
 		}
 		if all := strings.Join(want, "\n"); seen.Load() < 6 || !strings.Contains(all, "skipped=") || !strings.Contains(all, "path=/late") {
 			t.Errorf("got %d reports, and log\n%s\nwant more", seen.Load(), all)
+		}
+	})
+}
+
+// Middleware inside may rewrite the request in place while a task is reported. What
+// the log has is what the client asked for, and nothing that changes meanwhile.
+func TestTheLogHasWhatTheClientAskedFor(t *testing.T) {
+	rewriting := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			startTask(r, func(context.Context) error { panic("boom") })
+			r.Method, r.URL.Path, r.URL.RawQuery = http.MethodPut, "/rewritten", ""
+			next.ServeHTTP(w, r)
+			synctest.Wait() // for the report
+		})
+	}
+	tests := []struct {
+		name   string
+		method string
+		target string // of the request
+		want   string
+	}{
+		{"a path", http.MethodGet, "/tea/green?secret=1", "method=GET path=/tea/green"},
+		{"an escaped path", http.MethodPost, "/tea%20time", `method=POST path="/tea time"`},
+		{"a whole URL", http.MethodGet, "http://creche.test/tea?secret=1", "method=GET path=/tea"},
+		{"a host, of CONNECT", http.MethodConnect, "creche.test:443", `method=CONNECT path=""`},
+		{"the server", http.MethodOptions, "*", "method=OPTIONS path=*"},
+	}
+	for _, tt := range tests {
+		in(t, tt.name, func(t *testing.T) {
+			var logged journal
+			app := creche.New(creche.Options{Logger: logged.logger()})
+			h := app.Middleware(rewriting(says200))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.target, nil))
+			if got := logged.String(); !strings.HasSuffix(got, tt.want+"\n") {
+				t.Errorf("got log %q, want %q at its end", got, tt.want)
+			}
+		})
+	}
+	t.Run("a request of no server", func(t *testing.T) {
+		var logged journal
+		r, err := http.NewRequest(http.MethodGet, "http://creche.test/tea", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app := creche.New(creche.Options{Logger: logged.logger()})
+		app.Middleware(failing(errFirst)).ServeHTTP(httptest.NewRecorder(), r)
+		if got := logged.String(); !strings.HasSuffix(got, "method=GET path=/tea\n") {
+			t.Errorf("got log %q", got)
 		}
 	})
 }

@@ -1,10 +1,12 @@
 package creche
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
@@ -252,12 +254,31 @@ func LogReport(ctx context.Context, r nursery.Report) {
 // to, or that brought the connection which it is of.
 func whence(ctx context.Context) []slog.Attr {
 	if x := ExchangeOf(ctx); x != nil {
-		return methodAndPath(x.request.Method, x.request.URL.Path)
+		r := x.asked()
+		return methodAndPath(r.Method, pathOf(r))
 	}
 	if c, ok := ctx.Value(callKey).(*call); ok {
 		return methodAndPath(c.method, c.path)
 	}
 	return nil
+}
+
+// asked returns the request as the client sent it, as far as that is known: what
+// middleware inside changes of its own while a task reports.
+func (x *Exchange) asked() *http.Request { return cmp.Or(x.outer.Load(), &x.request) }
+
+// pathOf returns the path that the client asked for. It goes by the line of the
+// request, which nobody changes: the URL is shared with middleware inside, which
+// may be rewriting it in place. Without a server there is no line.
+func pathOf(r *http.Request) string {
+	u := r.URL
+	if r.RequestURI != "" {
+		u, _ = url.ParseRequestURI(r.RequestURI)
+	}
+	if u == nil { // of CONNECT, which has none
+		return ""
+	}
+	return u.Path
 }
 
 func methodAndPath(method, path string) []slog.Attr {

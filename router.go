@@ -15,7 +15,8 @@ type Router interface {
 	// Detach returns the context that a background task may keep: with copies
 	// of what the router recycles when the request is over, and without what
 	// cannot be copied. It is called while the request is being handled, by
-	// any goroutine.
+	// any goroutine that calls Go. A router that still writes there, beside tasks of
+	// its middleware, has to say so to those who write them.
 	Detach(ctx context.Context) context.Context
 	// ProblemOf returns what an error type of the router is answered with when
 	// no rule answers it, or nil for what is none. It looks at err alone, not

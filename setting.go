@@ -22,6 +22,7 @@ const (
 	slowBody     marks = 1 << iota // the time to send the body is over
 	exitAnswered                   // an exchange inside has answered the handler's Goexit
 	trying                         // an answer is being tried
+	answered                       // what is held may be the answer that an exchange inside has given
 )
 
 // settingOf returns what exchanges of a start with.

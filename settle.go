@@ -27,21 +27,32 @@ func (x *Exchange) settle(err error) {
 		x.abort()
 	default:
 		x.answer(err)
+		for outer := ExchangeOf(x.ctx); outer != nil; outer = ExchangeOf(outer.ctx) {
+			outer.mark(answered)
+		}
 	}
 }
 
-// timedOut returns the cause if the deadline of parent, which is around the nursery,
-// passed before a handler that wrote nothing, not even a status, and its tasks had
-// ended. They may have stopped half way, and an empty 200 would say that they had
-// not.
-func (x *Exchange) timedOut(parent context.Context) error {
+// cutShort returns why parent, which is around the nursery, ended before a handler
+// that wrote nothing, not even a status, and its tasks had ended. They may have
+// stopped half way, and an empty 200 would say that they had not. It returns nil
+// where there is nobody to tell, and where that is for the exchange around x, with
+// which parent ended.
+func (x *Exchange) cutShort(parent context.Context) error {
 	if x.state() != open || x.written() || parent.Err() == nil {
 		return nil
 	}
-	if cause := requestCause(context.Cause(parent)); nursery.Is(cause, ErrRequestTimeout) {
-		return cause
+	cause := requestCause(context.Cause(parent))
+	for _, why := range []error{ErrRequestTimeout, ErrShutdown} {
+		if nursery.Is(cause, why) {
+			return cause
+		}
 	}
-	return nil
+	outer := ExchangeOf(x.ctx)
+	if nursery.Is(cause, ErrClientGone) || outer != nil && outer.scope().Err() != nil {
+		return nil
+	}
+	return cause
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is
@@ -66,8 +77,10 @@ func (x *Exchange) handOver(err error) {
 // response for a whole one. What was committed has to be on the wire first:
 // if nothing is, clients may repeat the request. Behind a writer that cannot
 // flush, such as that of net/http's TimeoutHandler, nobody can see to that:
-// then a second run is the lesser evil, as it is without us. Outside of a
-// server there is no connection, and nothing to catch the panic.
+// then a second run is the lesser evil, as it is without us. To HTTP/1.0 the end of
+// the connection is that of a response without a length, so there it passes for a
+// whole one. Outside of a server there is no connection, and nothing to catch the
+// panic.
 func (x *Exchange) abort() {
 	if x.ctx.Value(http.ServerContextKey) == nil {
 		return

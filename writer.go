@@ -43,8 +43,8 @@ var (
 // Writer returns the response writer that handlers get. It holds the response
 // back and has the optional interfaces of the server's own: Flusher and
 // StringWriter, on HTTP/1 Hijacker and ReaderFrom, on HTTP/2 Pusher. Flush,
-// Hijack, ReadFrom, a declared trailer and a body larger than [Options.Hold]
-// commit it early.
+// Hijack, a ReadFrom that is given something, a declared trailer and a body larger
+// than [Options.Hold] commit it early.
 func (x *Exchange) Writer() http.ResponseWriter {
 	switch x.request.ProtoMajor {
 	case 1:
@@ -198,15 +198,25 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // ReadFrom commits the response and copies from src, with sendfile where the
-// server can. A header that was not written is left to the server, which first
-// reads from src: that may be a body whose client waits to be told to send it.
+// server can. Before that it waits for what comes first of src, which may be a body
+// whose client waits to be told to send it: while there is nothing the response
+// stays held, and if src fails without having had anything a failure is still
+// answered. A header that was not written is left to the server.
 func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
-	switch {
-	case w.response == nil:
+	switch w.x().state() {
+	case closed:
 		return 0, w.x().late()
-	case w.x().state() == open && w.x().written():
+	case open:
+		return copyFrom(src, w.copy)
+	}
+	return w.copy(src)
+}
+
+// copy commits the response and copies from src.
+func (w http1Writer) copy(src io.Reader) (int64, error) {
+	if w.x().written() {
 		w.x().commit()
-	case w.x().state() == open:
+	} else if w.x().state() == open {
 		w.response.state, w.response.sent = committed, http.StatusOK
 	}
 	n, err := io.Copy(w.response.w, src)

@@ -18,6 +18,7 @@ import (
 	"weak"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 )
 
 // bodies has the cases about what clients send.
@@ -28,6 +29,7 @@ func bodies() []check {
 		{"a body that comes too slowly is a 408, and its connection is closed", "E6", both, tooSlow},
 		{"a large body that nobody reads does not stand in the way of the answer, or of the next request", "E6", both, unread},
 		{"an upload's temporary files are removed, however the handler ends", "R10", both, uploads},
+		{"the temporary files of an upload that a rule's handler reads are removed", "R10", both, uploadsForRules},
 		{"middleware around the router finds the pattern and the form that the router left", "R10", both, handedBack},
 		{"what a background task keeps holds neither body nor forms of its request", "R10", both, letsGo},
 	}
@@ -147,6 +149,35 @@ func uploads(t *trial) {
 		s.take()
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the temporary file of a handler that %s: got %v, want it removed", name, err)
+		}
+	}
+}
+
+func uploadsForRules(t *trial) {
+	body, contentType := form()
+	var path string
+	ends := map[string]func(w http.ResponseWriter, r *http.Request) error{
+		"answers":  func(w http.ResponseWriter, r *http.Request) error { return writes("gone")(w, r, errGone) },
+		"declines": func(http.ResponseWriter, *http.Request) error { return errorhandlers.ErrDecline },
+		"panics":   func(http.ResponseWriter, *http.Request) error { panic("in an upload") },
+	}
+	for name, end := range ends {
+		path = ""
+		s := t.serve(creche.Options{Errors: []errorhandlers.Rule{
+			errorhandlers.OnIs(errGone, func(w http.ResponseWriter, r *http.Request, _ error) error {
+				var err error
+				if path, err = upload(r); err != nil {
+					return err
+				}
+				return end(w, r)
+			}),
+		}}, posted(failsWith(errGone)))
+		if r := s.post("/one", body, "Content-Type", contentType); r.err != nil {
+			t.Errorf("a rule's handler that %s: %v", name, r.err)
+		}
+		s.take()
+		if _, err := os.Stat(path); path == "" || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the temporary file of a rule's handler that %s: got %q, %v, want it removed", name, path, err)
 		}
 	}
 }

@@ -25,6 +25,7 @@ func committing() []check {
 		{"a flush, a copy, a trailer or more than is held sends the response before the handler returns", "R2", both, leavesEarly},
 		{"nothing leaves before the tasks have ended otherwise", "R2", both, staysHeld},
 		{"a failure after the response has left is reported and cuts it, and nothing is appended", "R3", both, cutsWhatLeft},
+		{"a copy whose source fails before it has anything is a failure like any other", "R3", both, copiesNothing},
 		{"a failure runs its handler once, though the client would ask again", "R3", both, runsOnce},
 		{"early hints leave at once, and a failure still makes the answer", "R4", both, earlyHints},
 		{"the writer has what the server's has for the protocol", "R4", both, capabilities},
@@ -105,6 +106,30 @@ func staysHeld(t *trial) {
 	}
 	resume.open()
 	c.wait().is(http.StatusCreated).says("<p>made")
+}
+
+// emptySource fails at once, as the body of an upstream that is lost does.
+type emptySource struct{}
+
+func (emptySource) Read([]byte) (int, error) { return 0, errPlain }
+
+func copiesNothing(t *trial) {
+	copies := func(before func(w http.ResponseWriter)) Handler {
+		return func(w http.ResponseWriter, _ *http.Request, _ Params) error {
+			before(w)
+			_, err := io.Copy(w, emptySource{})
+			return err
+		}
+	}
+	s := t.serve(creche.Options{}, Group{Routes: []Route{
+		{http.MethodGet, "/silent", copies(func(http.ResponseWriter) {})},
+		{http.MethodGet, "/status", copies(func(w http.ResponseWriter) { w.WriteHeader(http.StatusCreated) })},
+		{http.MethodGet, "/begun", copies(func(w http.ResponseWriter) { _, _ = io.WriteString(w, "begun") })},
+	}})
+	for _, path := range []string{"/silent", "/status", "/begun"} {
+		s.get(path).problem(http.StatusInternalServerError, "").hides("begun")
+		s.reported(errPlain)
+	}
 }
 
 func cutsWhatLeft(t *trial) {

@@ -19,6 +19,7 @@ func ending() []check {
 		{"a deadline around the router cancels with ErrRequestTimeout and is a 503", "R5", both, deadline},
 		{"another cause of cancellation around the router is kept, and meets the rules", "R5", both, foreignCause},
 		{"a stop cancels what outlasts its grace with ErrShutdown, and answers 503", "R5", 1, shutdown},
+		{"a handler that a stop cancels, and that then returns nil without having written, has not succeeded", "R5", 1, shutdownOfSilent},
 		{"a stop waits for background tasks, and cancels those that outlast its grace", "B1", 1, stopsBackground},
 	}
 }
@@ -90,11 +91,31 @@ func (t *trial) runApp(stages creche.Stopping, root Group) *run {
 }
 
 func shutdown(t *trial) {
+	t.stopsDuring(waitsFor(t, creche.ErrShutdown)).hides("made")
+}
+
+func shutdownOfSilent(t *trial) {
+	t.stopsDuring(func(_ http.ResponseWriter, r *http.Request, _ Params) error {
+		<-r.Context().Done()
+		return nil
+	})
+	t.stopsDuring(func(_ http.ResponseWriter, r *http.Request, _ Params) error {
+		nursery.From(r.Context()).Go(func(ctx context.Context) error {
+			<-ctx.Done()
+			return nil
+		})
+		return nil
+	})
+}
+
+// stopsDuring stops an application while h, which outlasts the grace, handles a
+// request, and returns the reply, checked to be the 503 of a stop.
+func (t *trial) stopsDuring(h Handler) *reply {
+	t.Helper()
 	begun := t.gate()
-	waits := waitsFor(t, creche.ErrShutdown)
 	run := t.runApp(creche.Stopping{Requests: time.Second}, one(func(w http.ResponseWriter, r *http.Request, p Params) error {
 		begun.open()
-		return waits(w, r, p)
+		return h(w, r, p)
 	}))
 	reply, replied := &reply{t: t, what: "GET /one"}, t.gate()
 	t.clients.Go(func(ctx context.Context) error {
@@ -105,13 +126,14 @@ func shutdown(t *trial) {
 	t.await(begun, "the request")
 	run.stop()
 	t.await(replied, "the reply")
-	if reply.problem(http.StatusServiceUnavailable, "").hides("made"); reply.header.Get("Retry-After") == "" {
+	if reply.problem(http.StatusServiceUnavailable, "").header.Get("Retry-After") == "" {
 		t.Error("Retry-After: got none, want one")
 	}
 	t.await(run.ended, "the end of Serve")
 	if run.err != nil {
 		t.Errorf("Serve: got %v, want nil", run.err)
 	}
+	return reply
 }
 
 func stopsBackground(t *trial) {

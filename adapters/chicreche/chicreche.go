@@ -32,6 +32,11 @@ import (
 // that holds the URL parameters when its ServeHTTP returns, and by then the
 // request's tasks have to be joined.
 //
+// What chi has found of the route it writes into that context for as long as it
+// looks: a task that middleware starts runs beside that. Such a task must neither
+// read URL parameters nor call [creche.Go] with the request's context, which copies
+// them; middleware itself may, and any task that a handler starts.
+//
 // Use for the second time with the same router and app panics: each request would
 // go through two exchanges. So it does with a Group inside a Group that has it.
 // Routers that are mounted, and Groups of a router, may have their own, each
@@ -89,7 +94,8 @@ func appOf(m func(http.Handler) http.Handler) *creche.App {
 type router struct{ creche.PlainRouter }
 
 // Detach gives a background task URL parameters of its own: chi will fill the
-// request's with those of another.
+// request's with those of another. Chi must not be looking for the route meanwhile,
+// see Use: there is no telling.
 func (router) Detach(ctx context.Context) context.Context {
 	params := chi.RouteContext(ctx)
 	if params == nil {

@@ -69,3 +69,33 @@ func TestParametersAreTheRequestsOwn(t *testing.T) {
 	}
 	seen.wantNone(t)
 }
+
+// B1: middleware runs before chi has found the route, in the goroutine that looks.
+func TestMiddlewareStartsBackgroundTasks(t *testing.T) {
+	const requests = 100
+	app, seen := newApp()
+	values := make(chan any, requests)
+	r := chi.NewRouter()
+	chicreche.Use(r, app)
+	type key struct{}
+	r.Use(func(next http.Handler) http.Handler {
+		return creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			ctx := context.WithValue(r.Context(), key{}, r.URL.Path)
+			defer next.ServeHTTP(w, r)
+			return creche.Go(ctx, "audit", func(ctx context.Context) error {
+				values <- ctx.Value(key{}) == "/users/1" && chi.URLParamFromCtx(ctx, "user") == ""
+				return nil
+			})
+		})
+	})
+	r.Get("/users/{user}", text("found"))
+	for range requests {
+		r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/users/1", nil))
+	}
+	for range requests {
+		if got := <-values; got != true {
+			t.Error("got other values in the task than when it was started")
+		}
+	}
+	seen.wantNone(t)
+}

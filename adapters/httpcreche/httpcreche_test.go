@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -282,6 +283,42 @@ func TestWrappedMuxInAWrappedMux(t *testing.T) {
 		outerSeen.wantNone(t)
 		innerSeen.wantNone(t)
 	})
+}
+
+// R9: also an answer that looks like a refusal of the mux.
+func TestAnswerOfAWrappedMuxInAWrappedMux(t *testing.T) {
+	asked := 0
+	plain := errorhandlers.OnStatus(http.StatusNotFound, func(w http.ResponseWriter, r *http.Request, _ error) error {
+		asked++
+		http.NotFound(w, r)
+		return nil
+	})
+	api, _ := newApp(plain)
+	same, _ := newApp(plain)
+	fancy, _ := newApp(page(http.StatusNotFound, "fancy"))
+	in := func(outer, inner *creche.App, between func(http.Handler) http.Handler) http.Handler {
+		around := http.NewServeMux()
+		around.Handle("/api/", between(httpcreche.Wrap(http.NewServeMux(), inner)))
+		return httpcreche.Wrap(around, outer)
+	}
+	alone := func(next http.Handler) http.Handler { return next }
+	for name, h := range map[string]http.Handler{
+		"of another application":   in(fancy, api, alone),
+		"of the same":              in(same, same, alone),
+		"with an exchange between": in(fancy, api, fancy.Timeout(time.Minute)),
+	} {
+		asked = 0
+		got := httptest.NewRecorder()
+		h.ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/api/none", nil))
+		if got.Code != http.StatusNotFound || got.Body.String() != "404 page not found\n" || asked != 1 {
+			t.Errorf("%s: got %d %q and the rule asked %d times, want the inner answer, once", name, got.Code, got.Body, asked)
+		}
+		got = httptest.NewRecorder()
+		h.ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/none", nil)) // which is the outer's to refuse
+		if name != "of the same" && got.Body.String() != "fancy" {
+			t.Errorf("%s: got %q beside it, want the outer answer", name, got.Body)
+		}
+	}
 }
 
 // R10: net/http and middleware outside see the pattern.
