@@ -104,10 +104,10 @@ func MoveOnAfter(ctx context.Context, d time.Duration, f func(ctx context.Contex
 //	err := nursery.FailAfter(ctx, 2*time.Second, charge)
 //	if late := (*nursery.TimeoutError)(nil); errors.As(err, &late) { … }
 //
-// The difference to [context.WithTimeout]: who was late can be told, and in the
-// words of f, which wraps its context's error as ever. The error
-// of a FailAfter around this one, or the cause of ctx's end, is never taken
-// for this one's.
+// The difference to [context.WithTimeout]: who was late can be told, and by the
+// time-out's text also with what, if f wraps the error of its context. The error
+// of a FailAfter around this one, or the cause of ctx's end, is never taken for
+// this one's.
 func FailAfter(ctx context.Context, d time.Duration, f func(ctx context.Context) error) error {
 	mustBeGiven(ctx, "FailAfter", f)
 	return withTimeout(within(ctx, "FailAfter", d, f))
