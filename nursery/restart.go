@@ -173,8 +173,8 @@ func (s *service) gaveUp(last, cut error) error {
 	return &GaveUp{Name: s.Name, Runs: s.runs, Over: over, Last: last, cut: cut, part: s.part(over)}
 }
 
-// part tells the ends that spent the budget, if they did and are not all there
-// were in half of the time at least.
+// part tells how many ends spent the budget, and in what time. It is empty if
+// none did, and if they are all there were and took half of the time or more.
 func (s *service) part(over time.Duration) string {
 	n := len(s.ends)
 	if s.Failures < 0 || n <= s.Failures {
