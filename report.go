@@ -256,7 +256,7 @@ func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.String("panic", nursery.PanicText(broken)))
 	_ = try(a.log(), ctx, msg, attrs...) || try(slog.Default(), ctx, msg, attrs...)
 }
 
@@ -265,7 +265,7 @@ func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
 func (a *App) tell(ctx context.Context, r nursery.Report) (told bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.logError(ctx, "creche: panic in Options.Observe", slog.Any("panic", v))
+			a.logError(ctx, "creche: panic in Options.Observe", slog.String("panic", nursery.PanicText(v)))
 		}
 	}()
 	a.options.Observe(ctx, r)

@@ -110,14 +110,17 @@ func TestPlainAnswerAfterAFailure(t *testing.T) { // E4, E6
 }
 
 func TestPanickingPredicateIsReported(t *testing.T) { // E4
+	ring := map[string]any{}
+	ring["self"] = ring // which cannot be printed
 	f := frames(t, []rule{
 		errorhandlers.OnMatch(func(error) bool { panic(errBroken) }, say("never")),
 		errorhandlers.OnMatch(func(error) bool { panic("at the disco") }, say("never")),
+		errorhandlers.OnMatch(func(error) bool { panic(ring) }, say("never")),
 		sayOn[slow]("slow"),
 	})
 	got, err := run(errorhandlers.Search{}, errOther, f)
-	if got != "plain 500" || !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "at the disco") {
-		t.Errorf("got %v, %v, want plain 500 and both panics", got, err)
+	if got != "plain 500" || !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "at the disco") || !strings.Contains(err.Error(), "a map[string]interface {} that holds itself") {
+		t.Errorf("got %v, %v, want plain 500 and the panics", got, err)
 	}
 	if !strings.Contains(err.Error(), "failing_test.go") {
 		t.Errorf("got %v, want the stack of the panic", err)

@@ -179,7 +179,7 @@ func (n *Nursery) guard(option string, f func()) (ok bool) {
 func guarded(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logged(func() { slog.Error("nursery: panic in "+what, "panic", v) })
+			logged(func() { slog.Error("nursery: panic in "+what, "panic", PanicText(v)) })
 		}
 	}()
 	f()
