@@ -159,7 +159,7 @@ func (n *Nursery) parentReason() error {
 }
 
 // fail cancels the nursery because of f.
-func (n *Nursery) fail(f *Failure) { n.cancel(n.cancelledBy(f.whose(), f.Err)) }
+func (n *Nursery) fail(f *Failure) { n.cancelUnlessEnded(n.cancelledBy(f.whose(), f.Err)) }
 
 func (f *Failure) whose() string {
 	switch {
