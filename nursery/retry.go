@@ -50,12 +50,9 @@ func retry(ctx context.Context, task func(context.Context) error, opts RetryOpti
 	waits := newBackOff("Retry", opts.BackOff)
 	began := time.Now()
 	for runs := 1; ; runs++ {
-		err := task(ctx)
-		if err == nil || ctx.Err() != nil {
+		err, permanent := isPermanent(task(ctx))
+		if err == nil || permanent || ctx.Err() != nil {
 			return err
-		}
-		if bare, is := isPermanent(err); is {
-			return bare
 		}
 		if opts.Attempts == 1 {
 			return err
