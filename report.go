@@ -311,7 +311,7 @@ func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.String("panic", nursery.PanicText(broken)))
 	_ = try(a.log(), ctx, level, msg, attrs...) || try(slog.Default(), ctx, level, msg, attrs...)
 }
 
@@ -320,7 +320,7 @@ func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...
 func (a *App) tell(ctx context.Context, r nursery.Report) (told bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.logError(ctx, "creche: panic in Options.Observe", slog.Any("panic", v))
+			a.logError(ctx, "creche: panic in Options.Observe", slog.String("panic", nursery.PanicText(v)))
 		}
 	}()
 	a.options.Observe(ctx, r)

@@ -120,10 +120,20 @@ func (n *Nursery) reportAs(f *failure, fresh bool) {
 		}
 		p := pruner{known: n.hasTold, keep: func(leaf error) bool { return !holds(leaf, n.hasReported) }}
 		if news.Err = p.prune(f.Err); news.Err == nil {
-			return
+			if !n.gaveUp(f.Err) {
+				return
+			}
+			news.Err = f.Err
 		}
 	}
 	n.report(f.ctx, news)
+}
+
+// gaveUp reports whether err says that a task has had enough, which nobody has been
+// told of, though perhaps of all that it gave up over.
+func (n *Nursery) gaveUp(err error) bool {
+	_, gaveUp := AsType[*GaveUp](err)
+	return gaveUp && !reaches(err, n.hasTold)
 }
 
 // reportFailures reports what failed where there is nobody to return it to.
@@ -179,7 +189,7 @@ func (n *Nursery) guard(option string, f func()) (ok bool) {
 func guarded(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logged(func() { slog.Error("nursery: panic in "+what, "panic", v) })
+			logged(func() { slog.Error("nursery: panic in "+what, "panic", PanicText(v)) })
 		}
 	}()
 	f()
