@@ -19,14 +19,14 @@ func (c *Conn) end(ctx context.Context) error {
 	}
 	c.tellLeft(c.leaveRooms())
 	c.sweeper.forget(c)
-	how, timeout := vanished, time.NewTimer(c.opts.timeout)
+	how, by, timeout := vanished, time.Now().Add(c.opts.timeout), time.NewTimer(c.opts.timeout)
 	defer func() {
 		timeout.Stop()
 		c.socket.abort()
 		c.crowd.account.leave(how)
 	}()
 	e := ending{code: InternalError}
-	defer func() { how = c.sayGoodbye(e, timeout) }() // should a translation panic, or a log, too
+	defer func() { how = c.sayGoodbye(e, by, timeout) }() // should a translation panic, or a log, too
 	c.decide(ctx, &e)
 	return nil
 }
@@ -50,7 +50,7 @@ func (c *Conn) beside(f func()) {
 }
 
 // sayGoodbye exchanges close frames with the peer, if it can.
-func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
+func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome {
 	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
@@ -70,12 +70,12 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 		return vanished
 	}
 	if c.garbled.Load() {
-		c.socket.closeWrite()
+		c.socket.closeWrite(by)
 	}
 	if !before(timeout, c.silent) {
 		return silent
 	}
-	c.socket.end()
+	c.socket.end(by)
 	if c.answered.Load() {
 		return answered
 	}
