@@ -130,8 +130,8 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.failed = errBegun
 		return nil, nil, h.failed
 	}
-	maps.Copy(h.w.Header(), h.header)
-	answer := h.answer(h.w.Header())
+	header := h.w.Header().Clone() // for what answers a failure has those of the writer
+	maps.Copy(header, h.header)
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
 		h.failed = err
@@ -140,9 +140,10 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.conn = conn
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	h.early = bytes.Clone(early)
-	// A peer that cannot be reached is found out by whoever reads from it.
 	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
-	_, _ = conn.Write(answer)
+	if _, err := conn.Write(h.answer(header)); err != nil {
+		socket{conn}.abort() // what reads from it finds out, and nothing follows half an answer
+	}
 	_ = conn.SetWriteDeadline(time.Time{})
 	kept := open{conn}
 	return kept, bufio.NewReadWriter(bufio.NewReader(kept), bufio.NewWriter(kept)), nil

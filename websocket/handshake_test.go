@@ -3,7 +3,9 @@ package websocket_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -142,6 +144,7 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"one that wraps nothing": func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
 		"one that wraps itself":  func(w http.ResponseWriter) http.ResponseWriter { return loop{w} },
+		"one that refuses":       func(w http.ResponseWriter) http.ResponseWriter { return refusing{w} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -151,8 +154,11 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 					w.WriteHeader(http.StatusTeapot)
 				}))
 				response := get(t, s, handshake+"\r\n")
-				if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "http.Hijacker") {
+				if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "no http.Hijacker") {
 					t.Errorf("got %s and %v, want a plain error", response.Status, got)
+				}
+				if got := response.Header.Get("Sec-WebSocket-Accept") + response.Header.Get("Upgrade"); got != "" {
+					t.Errorf("got the headers of an upgrade: %q", got)
 				}
 				_, _ = io.Copy(io.Discard, response.Body)
 			})
@@ -163,6 +169,47 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 type loop struct{ http.ResponseWriter }
 
 func (l loop) Unwrap() http.ResponseWriter { return l }
+
+type refusing struct{ http.ResponseWriter }
+
+func (refusing) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, errors.New("this is no http.Hijacker today")
+}
+
+// A peer that does not take the answer within five seconds gets no frames after
+// the half of it that it has taken.
+//
+// W5
+func TestNothingFollowsHalfAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			_ = c.Send(ctx, websocket.Text("hello"))
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil
+		})
+		conn, err := s.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, handshake+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		some := make([]byte, 20)
+		if _, err := io.ReadFull(conn, some); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		if rest, _ := io.ReadAll(conn); len(rest) > 0 {
+			t.Errorf("got %q after %q, want the end", rest, some)
+		}
+		s.finish()
+		if e, vanished := errors.AsType[*websocket.CloseError](cause); !vanished || e.Code != websocket.Abnormal {
+			t.Errorf("got cause %v, want a 1006", cause)
+		}
+	})
+}
 
 // W10
 func TestLimitOfConnections(t *testing.T) {
