@@ -30,15 +30,15 @@ func (x *Exchange) settle(err error) {
 	}
 }
 
-// timedOut reports whether the deadline of parent, which is around the nursery,
-// passed before a handler that wrote nothing, not even a status, and its tasks had
-// ended. They may have stopped half way, and an empty 200 would say that they had
-// not.
-func (x *Exchange) timedOut(parent context.Context) bool {
-	if x.state() != open || x.written() || parent.Err() == nil {
-		return false
+// unwritten returns what there is to answer for a handler that wrote nothing, not
+// even a status, though it and its tasks did not fail. If the deadline of parent,
+// which is around the nursery, had passed, they may have stopped half way, and an
+// empty 200 would say that they had not.
+func (x *Exchange) unwritten(parent context.Context) error {
+	if parent.Err() != nil && nursery.Is(requestCause(context.Cause(parent)), ErrRequestTimeout) {
+		return ErrRequestTimeout
 	}
-	return nursery.Is(requestCause(context.Cause(parent)), ErrRequestTimeout)
+	return x.response.otherwise
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is
