@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // upgrade takes the request's connection over. Until that has happened an
@@ -256,4 +258,23 @@ func refusal(status int, err error) *errorhandlers.Problem {
 		p.Header.Set("Retry-After", "2")
 	}
 	return p
+}
+
+// refused has err, which Serve is about to return, answered in any case: by the
+// rules, if the handler does not see to it, and here where there are none. It
+// returns err.
+func refused(x *creche.Exchange, w http.ResponseWriter, r *http.Request, err error) error {
+	if x != nil {
+		x.Otherwise(err)
+		return err
+	}
+	chosen, _ := errorhandlers.Search{}.First(err, nil)
+	p := chosen.Problem()
+	if p.Status == http.StatusInternalServerError && r.Context().Err() == nil {
+		slog.LogAttrs(r.Context(), slog.LevelError, "websocket: upgrade failed", slog.String("error", nursery.Text(err)))
+	}
+	if !begun(w) && !nursery.Is(err, http.ErrHijacked) {
+		p.ServeHTTP(w, r)
+	}
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
@@ -151,10 +152,9 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 				var got error
 				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					got = upgrade(wrap(w), r, nil, echo)
-					w.WriteHeader(http.StatusTeapot)
 				}))
 				response := get(t, s, handshake+"\r\n")
-				if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "no http.Hijacker") {
+				if response.StatusCode != http.StatusInternalServerError || got == nil || !strings.Contains(got.Error(), "no http.Hijacker") {
 					t.Errorf("got %s and %v, want a plain error", response.Status, got)
 				}
 				if got := response.Header.Get("Sec-WebSocket-Accept") + response.Header.Get("Upgrade"); got != "" {
@@ -267,5 +267,77 @@ func TestTheAnswerPassesAWriterThatKeepsTheStatus(t *testing.T) {
 		p.want(opText, "tea")
 		p.conn.Close()
 		s.Close()
+	})
+}
+
+// A handler of net/http's own shape may leave alone what Serve returns. Nobody
+// takes an empty 200 for an answer to a handshake.
+//
+// W3
+func TestARefusalThatNobodyHandsOnIsAnswered(t *testing.T) {
+	const evil = handshake + "Origin: https://evil.example\r\n\r\n"
+	requests := []struct {
+		name, request string
+		o             *websocket.Options
+		want, logged  int
+	}{
+		{"what is no handshake", "GET / HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\n\r\n", nil, http.StatusUpgradeRequired, 0},
+		{"a foreign origin", evil, nil, http.StatusForbidden, 0},
+		{"options with two faults", handshake + "\r\n", &websocket.Options{ReadLimit: -1, Compress: -1}, http.StatusInternalServerError, 1},
+	}
+	for name, around := range map[string]func(http.Handler) http.Handler{
+		"outside any middleware": func(next http.Handler) http.Handler { return next },
+		"inside":                 func(next http.Handler) http.Handler { return creche.New(creche.Options{}).Middleware(next) },
+		"by a creche.Handler": func(next http.Handler) http.Handler {
+			return creche.Handler(func(w http.ResponseWriter, r *http.Request) error { next.ServeHTTP(w, r); return nil })
+		},
+	} {
+		for _, tt := range requests {
+			t.Run(tt.name+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					log := logged(t)
+					var got error
+					s := nurserytest.NewServer(t, around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						got = websocket.Serve(w, r, tt.o, echo)
+					})))
+					response := get(t, s, tt.request)
+					if kind := response.Header.Get("Content-Type"); response.StatusCode != tt.want || kind != "application/problem+json" || got == nil {
+						t.Errorf("got %s of %s, and %v; want the default %d and an error", response.Status, kind, got, tt.want)
+					}
+					s.Close()
+					if text := log.String(); strings.Count(text, "level=ERROR") != tt.logged || tt.logged > 0 && !strings.Contains(text, "ReadLimit is -1: want 0 or more; websocket: Options.Compress is -1") {
+						t.Errorf("logged %q, want %d lines, with all faults", text, tt.logged)
+					}
+				})
+			})
+		}
+	}
+	t.Run("by the rules, if there are any", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			app := creche.New(creche.Options{Errors: []errorhandlers.Rule{
+				errorhandlers.OnStatus(http.StatusForbidden, func(w http.ResponseWriter, _ *http.Request, _ error) error {
+					w.WriteHeader(http.StatusTeapot)
+					return nil
+				}),
+			}})
+			s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = websocket.Serve(w, r, nil, echo)
+			})))
+			if response := get(t, s, evil); response.StatusCode != http.StatusTeapot {
+				t.Errorf("got %s, want the rule's 418", response.Status)
+			}
+		})
+	})
+	t.Run("but not where the handler does it itself", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := nurserytest.NewServer(t, creche.New(creche.Options{}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if err := websocket.Serve(w, r, nil, echo); err != nil {
+					w.WriteHeader(http.StatusTeapot)
+				}
+			})))
+			if response := get(t, s, evil); response.StatusCode != http.StatusTeapot {
+				t.Errorf("got %s, want the handler's 418", response.Status)
+			}
+		})
 	})
 }

@@ -182,10 +182,11 @@ func (b *Bounds) add(messages, bytes int) {
 }
 
 // orDefault returns the options with the defaults filled in, or all that is
-// wrong with them.
+// wrong with them, in one error: each that is joined with others would be reported
+// for each request.
 func (o *Options) orDefault() (Options, error) {
 	if err := o.Check(); err != nil {
-		return Options{}, err
+		return Options{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	var filled Options
 	if o != nil {
