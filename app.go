@@ -108,7 +108,7 @@ type App struct {
 	life       life
 	shared     sync.Map     // see Shared
 	looked     atomic.Int32 // see recycledBy
-	cutShort   atomic.Int64 // background tasks, by the stop
+	cutShort   cutShort     // of the background
 
 	sayMisplaced sync.Once // see unlessMisplaced
 	sayLate      sync.Once // see late
