@@ -64,7 +64,7 @@ var mutants = []mutant{
 	// Drains and time.
 	{"a drain has no end", "drain.go", "n.cancelAfter(grace)", "_ = grace"},
 	{"a drain does not reach those below", "drain.go", "b.softly()", "_ = b"},
-	{"a shield does not shield", "timeout.go", `within(context.WithoutCancel(ctx), "Shield", limit, f)`, `within(ctx, "Shield", limit, f)`},
+	{"a shield does not shield", "timeout.go", `within(uncancelled{ctx}, "Shield", limit, f)`, `within(ctx, "Shield", limit, f)`},
 	{"the time-out of another is taken for one's own", "timeout.go", "return error(other) == cause", "return true"},
 	// Many items, lists.
 	{"a map returns what is not complete", "map.go", "if err == nil && int(b.done.Load()) < count {", "if false {"},
