@@ -97,11 +97,12 @@ func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.
 
 // isOne reports whether err is one failure.
 func isOne(err error) bool {
-	leaves := 0
-	for range nursery.Leaves(err) {
-		if leaves++; leaves > 1 {
+	var first error
+	for leaf := range nursery.Leaves(err) {
+		if first != nil {
 			return false
 		}
+		first = leaf
 	}
 	return true
 }
