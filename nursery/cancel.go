@@ -34,7 +34,7 @@ var (
 // after which nothing is left to echo it, shares one.)
 type Cancelled struct {
 	Nursery string // the nursery's name, if it has one
-	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
+	By      string // a task, "the body", "the loop", "the parent", "the end of the tasks it helped", "the close", or the call: "Cancel", "Drain", "Task.Cancel", "Start"
 	reason  error
 	err     error // what the context's Err returns
 	parent  bool  // the parent ended
