@@ -13,8 +13,10 @@ type Report struct {
 	Failure
 }
 
-// String returns the report in a line, for tests and messages: nursery, task or,
-// without a name, its place, and the error without a stack.
+// String returns the report as a text, for tests and messages: nursery, task or,
+// without a name, its place, and the error, of a panic without the stack. It is a line
+// where the error says no more: what wraps several, or a panic, says what its own
+// Error does.
 func (r Report) String() string {
 	where := strings.TrimSpace("nursery " + r.Nursery)
 	switch who := r.who(); {

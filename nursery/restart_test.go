@@ -260,7 +260,7 @@ func TestWhoGivesUpOverPanicsIsTold(t *testing.T) {
 	}
 }
 
-// N3, B1: what a run ends with is reported with the values of the task's context.
+// N3, N23: what a run ends with is reported with the values of the task's context.
 func TestRestartReportsWithTheContextOfTheTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key, told := new(int), 0
