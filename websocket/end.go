@@ -19,14 +19,14 @@ func (c *Conn) end(ctx context.Context) error {
 	}
 	c.tellLeft(c.leaveRooms())
 	c.sweeper.forget(c)
-	how, timeout := vanished, time.NewTimer(c.opts.timeout)
+	how, by, timeout := vanished, time.Now().Add(c.opts.timeout), time.NewTimer(c.opts.timeout)
 	defer func() {
 		timeout.Stop()
 		c.socket.abort()
 		c.crowd.account.leave(how)
 	}()
 	e := ending{code: InternalError}
-	defer func() { how = c.sayGoodbye(e, timeout) }() // should a translation panic, or a log, too
+	defer func() { how = c.sayGoodbye(e, by, timeout) }() // should a translation panic, or a log, too
 	c.decide(ctx, &e)
 	return nil
 }
@@ -50,7 +50,7 @@ func (c *Conn) beside(f func()) {
 }
 
 // sayGoodbye exchanges close frames with the peer, if it can.
-func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
+func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome {
 	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
@@ -70,16 +70,36 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 		return vanished
 	}
 	if c.garbled.Load() {
-		c.socket.closeWrite()
+		c.farewell(by, c.socket.closeWrite)
 	}
 	if !before(timeout, c.silent) {
 		return silent
 	}
-	c.socket.end()
+	c.farewell(by, c.socket.end)
 	if c.answered.Load() {
 		return answered
 	}
 	return vanished
+}
+
+// farewell has the connection aborted if what is said takes longer than the close
+// timeout: a peer that reads nothing has five seconds for the farewell of TLS.
+func (c *Conn) farewell(by time.Time, say func()) {
+	if !c.socket.isCourteous() {
+		say()
+		return
+	}
+	said := make(chan struct{})
+	defer close(said)
+	_ = c.nursery.TryGo(func(context.Context) error {
+		timeout := time.NewTimer(time.Until(by))
+		defer timeout.Stop()
+		if !before(timeout, said) {
+			c.socket.abort()
+		}
+		return nil
+	})
+	say()
 }
 
 // before waits until done is closed, and returns false if the timer was first.

@@ -15,6 +15,12 @@ func (s socket) closeWrite() {
 // end closes the connection.
 func (s socket) end() { _ = s.Conn.Close() }
 
+// isCourteous reports whether closing the connection says farewell on the one below.
+func (s socket) isCourteous() bool {
+	_, ok := s.Conn.(interface{ NetConn() net.Conn })
+	return ok
+}
+
 // abort closes the connection without a word. Under TLS that is the connection
 // below: the farewell of TLS waits up to five seconds for a stalled peer.
 func (s socket) abort() {
