@@ -128,9 +128,9 @@ func (c *Conn) Close(code Code, reason string) {
 // unreachable ends the connection of a peer that nothing can be written to.
 // The socket may still have the close frame, with the reason, to be read.
 func (c *Conn) unreachable() {
-	t := time.NewTimer(c.opts.timeout)
+	by, t := time.Now().Add(c.opts.timeout), time.NewTimer(c.opts.timeout)
 	defer t.Stop()
-	before(t, c.silent)
+	before(by, t, c.silent)
 	c.vanished()
 }
 

@@ -62,7 +62,7 @@ func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome
 		c.beside(func() { c.tellDropped(dropped) })
 	}
 	switch {
-	case !before(timeout, done):
+	case !before(by, timeout, done):
 		c.told = end.untold()
 		return stalled
 	case c.out.isBroken():
@@ -72,7 +72,7 @@ func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome
 	if c.garbled.Load() {
 		c.farewell(by, c.socket.closeWrite)
 	}
-	if !before(timeout, c.silent) {
+	if !before(by, timeout, c.silent) {
 		return silent
 	}
 	c.farewell(by, c.socket.end)
@@ -94,7 +94,7 @@ func (c *Conn) farewell(by time.Time, say func()) {
 	_ = c.nursery.TryGo(func(context.Context) error {
 		timeout := time.NewTimer(time.Until(by))
 		defer timeout.Stop()
-		if !before(timeout, said) {
+		if !before(by, timeout, said) {
 			c.socket.abort()
 		}
 		return nil
@@ -102,13 +102,24 @@ func (c *Conn) farewell(by time.Time, say func()) {
 	say()
 }
 
-// before waits until done is closed, and returns false if the timer was first.
-func before(t *time.Timer, done <-chan struct{}) bool {
+// late is how long is waited for at most, once more, by a process that stood still
+// or had too much to do, to see what has come meanwhile.
+const late = time.Second
+
+// before waits until done is closed, and returns false if the time is over first,
+// for which there is a timer. One that comes late has as long again.
+func before(by time.Time, timer *time.Timer, done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return true
-	case <-t.C:
-		return false
+	case <-timer.C:
+	}
+	timer.Reset(min(time.Since(by), late))
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return isClosed(done)
 	}
 }
 

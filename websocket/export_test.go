@@ -29,3 +29,9 @@ func StandStill(c *Conn, d time.Duration) { c.sweeper.began = c.sweeper.began.Ad
 
 // Heard has bytes of the peer of c be noted that were read so long ago.
 func Heard(c *Conn, ago time.Duration) { c.pulse.heard.Store(int64(c.sweeper.now() - ago)) }
+
+// Before waits for done until a timer comes, which is late by so much.
+func Before(timer *time.Timer, late time.Duration, done <-chan struct{}) bool {
+	by := time.Now().Add(-late)
+	return before(by, timer, done)
+}
