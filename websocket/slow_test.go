@@ -496,3 +496,12 @@ func TestRoomsWithAPolicyThatIsNone(t *testing.T) {
 		dial(t, s.Server).wantEnd(1000)
 	})
 }
+
+// W8
+func TestAFullQueueIsNotMovedForEachThatIsDropped(t *testing.T) {
+	for _, n := range []int{2, 3, 16, 255, 256, 257, 1024} {
+		if got, most := websocket.Shifts(n, 10*n), 20; got > most {
+			t.Errorf("a queue of %d is moved %d times while all of it is replaced ten times, want at most %d", n, got, most)
+		}
+	}
+}
