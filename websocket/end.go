@@ -70,16 +70,36 @@ func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome
 		return vanished
 	}
 	if c.garbled.Load() {
-		c.socket.closeWrite(by)
+		c.farewell(by, c.socket.closeWrite)
 	}
 	if !before(by, timeout, c.silent) {
 		return silent
 	}
-	c.socket.end(by)
+	c.farewell(by, c.socket.end)
 	if c.answered.Load() {
 		return answered
 	}
 	return vanished
+}
+
+// farewell has the connection aborted if what is said takes longer than the close
+// timeout: a peer that reads nothing has five seconds for the farewell of TLS.
+func (c *Conn) farewell(by time.Time, say func()) {
+	if !c.socket.isCourteous() {
+		say()
+		return
+	}
+	said := make(chan struct{})
+	defer close(said)
+	_ = c.nursery.TryGo(func(context.Context) error {
+		timeout := time.NewTimer(time.Until(by))
+		defer timeout.Stop()
+		if !before(by, timeout, said) {
+			c.socket.abort()
+		}
+		return nil
+	})
+	say()
 }
 
 // late is how long is waited for at most, once more, by a process that stood still
