@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,26 @@ type connection struct {
 }
 
 var connectionKey = &contextKey{"connection"}
+
+// keyed returns conn, or a pointer to it where it can be no key of a map: a
+// connection that is a struct with a function or a slice in it.
+func keyed(conn net.Conn) net.Conn {
+	if conn == nil || reflect.ValueOf(conn).Comparable() {
+		return conn
+	}
+	return &keyedConn{conn}
+}
+
+// keyedConn is a net.Conn that is its own key.
+type keyedConn struct{ net.Conn }
+
+// given returns what the caller's listener gave for conn.
+func given(conn net.Conn) net.Conn {
+	if k, ok := conn.(*keyedConn); ok {
+		return k.Conn
+	}
+	return conn
+}
 
 // meet is an [http.Server.ConnContext] hook: it comes first.
 func (c *connections) meet(ctx context.Context, conn net.Conn) context.Context {
@@ -84,7 +105,7 @@ func (c *connections) followWith(theirs func(net.Conn, http.ConnState)) func(net
 			defer c.hooks.leave()
 		}
 		c.follow(conn, state)
-		theirs(conn, state)
+		theirs(given(conn), state)
 	}
 }
 

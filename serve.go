@@ -232,7 +232,7 @@ func (s *server) open(h http.Handler) {
 	conns := &a.life.conns
 	meet, follow := conns.meet, conns.follow
 	if first := s.http.ConnContext; first != nil {
-		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, c), c) }
+		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, given(c)), c) }
 	}
 	if also := s.http.ConnState; also != nil {
 		follow = conns.followWith(also)

@@ -2,6 +2,7 @@ package creche_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"go/build"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
 const getSlash = "GET / HTTP/1.1\r\nHost: creche.test\r\n\r\n"
@@ -50,6 +52,56 @@ func wantAnswer(t *testing.T, c net.Conn, body string) *http.Response {
 func (s *served) noteClose(c net.Conn, who string) {
 	_, _ = io.Copy(io.Discard, c)
 	s.note(who + " closed")
+}
+
+// structs is a listener whose connections are structs that cannot be compared.
+type structs struct{ *nurserytest.Listener }
+
+type structConn struct {
+	net.Conn
+	onClose func()
+}
+
+func (l structs) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return structConn{Conn: conn, onClose: func() {}}, nil
+}
+
+// Connections need not be pointers. Hooks get them as the listener gave them.
+//
+// B9
+func TestConnectionsThatCannotBeCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		given := func(where string, c net.Conn) {
+			if _, ok := c.(structConn); !ok {
+				t.Errorf("%s got a %T, want what the listener gave", where, c)
+			}
+		}
+		s := prepared(creche.Options{Stopping: stages, Server: &http.Server{
+			ConnContext: func(ctx context.Context, c net.Conn) context.Context { given("ConnContext", c); return ctx },
+			ConnState:   func(c net.Conn, _ http.ConnState) { given("ConnState", c) },
+		}})
+		s.start(t, structs{s.listener}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Cling") != "" {
+				clings(r.Context())
+			}
+		}))
+		wantReply(t, <-s.ask(t), http.StatusOK, "")
+		cut := make(chan reply, 1)
+		go func() {
+			cut <- ask(t, s.client, http.MethodGet, "http://creche.test/", func(r *http.Request) { r.Header.Set("Cling", "yes") })
+		}()
+		synctest.Wait()
+		s.leave()
+		wantTexts(t, s.end(), "without waiting any longer for request GET /")
+		if got := <-cut; got.err == nil {
+			t.Errorf("got %v, want the connection closed by the stop", got)
+		}
+		time.Sleep(time.Hour)
+	})
 }
 
 // B5, B6
