@@ -182,9 +182,16 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 		failed = s.listen(ctx, addr)
 	}
 	s.tasks.Go(func(own context.Context) error { return s.watch(ctx, own) })
+	returns := false
+	defer func() {
+		if !returns { // Options.Listening has called Goexit, as t.Fatal does, or the Logger has panicked
+			_ = s.logStopped(s.unwind(nursery.ErrGoexit))
+		}
+	}()
 	if failed == nil {
 		failed = s.start(ctx)
 	}
+	returns = true
 	if failed != nil {
 		return s.logStopped(s.unwind(failed))
 	}
