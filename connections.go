@@ -22,7 +22,7 @@ type connections struct {
 	http2 gauge // those that speak HTTP/2
 	hooks gauge // calls of the caller's ConnState, but for new connections
 
-	told atomic.Bool // to go
+	told atomic.Bool // to go, which each response says from then on
 
 	mu     sync.Mutex
 	known  map[net.Conn]*connection
@@ -209,9 +209,10 @@ func (l *life) count(h http.Handler) http.Handler {
 			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
 		}
-		if r.ProtoMajor == 2 && l.conns.told.Load() {
-			// Those who were not yet ready for it when all were told to go are told
-			// by this, which net/http makes a GOAWAY of.
+		if l.conns.told.Load() {
+			// Over HTTP/2 those who were not yet ready for it when all were told to go
+			// are told by this, which net/http makes a GOAWAY of. Over HTTP/1 it says
+			// so itself, but only once it closes idle connections.
 			w.Header().Set("Connection", "close")
 		}
 		numbered(l.handlers.idOf(c), func() { h.ServeHTTP(w, r) })

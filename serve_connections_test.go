@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
@@ -52,6 +53,51 @@ func wantAnswer(t *testing.T, c net.Conn, body string) *http.Response {
 func (s *served) noteClose(c net.Conn, who string) {
 	_, _ = io.Copy(io.Discard, c)
 	s.note(who + " closed")
+}
+
+// From the moment that a request is told to finish each response says that its
+// connection will be closed, also while the stop still waits for new connections.
+//
+// B7
+func TestResponsesOfAStopCloseTheirConnection(t *testing.T) {
+	answers := map[string]func(w http.ResponseWriter) error{
+		"nothing at all":            func(http.ResponseWriter) error { return nil },
+		"a body":                    func(w http.ResponseWriter) error { _, err := io.WriteString(w, "bye"); return err },
+		"a long body":               func(w http.ResponseWriter) error { _, err := io.WriteString(w, repeat(5000)); return err },
+		"a flushed one":             func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"a header":                  func(w http.ResponseWriter) error { w.Header().Set("X", "y"); w.WriteHeader(http.StatusOK); return nil },
+		"a header that is set late": func(w http.ResponseWriter) error { w.WriteHeader(http.StatusOK); w.Header().Set("X", "y"); return nil },
+		"an error":                  func(http.ResponseWriter) error { return errJob },
+	}
+	for name, answer := range answers {
+		in(t, name, func(t *testing.T) {
+			s := serving(t, creche.Options{}, creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+				<-nursery.Draining(r.Context())
+				return answer(w)
+			}))
+			s.dial(t, "") // the stop gives it a moment
+			answered := s.ask(t)
+			s.leave()
+			if got := <-answered; got.err != nil || !got.close {
+				t.Errorf("got %v and close %v, want it said", got, got.close)
+			}
+			wantErr(t, s.end(), nil)
+		})
+	}
+	in(t, "to a request that comes late, without middleware", func(t *testing.T) {
+		s := prepared(creche.Options{})
+		s.start(t, s.listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		s.dial(t, "")
+		late := s.dial(t, "")
+		s.leave()
+		synctest.Wait()
+		_, _ = io.WriteString(late, getSlash)
+		res, err := http.ReadResponse(bufio.NewReader(late), nil)
+		if err != nil || !res.Close {
+			t.Errorf("got %v and error %v, want a response that says close", res, err)
+		}
+		wantErr(t, s.end(), nil)
+	})
 }
 
 // structs is a listener whose connections are structs that cannot be compared.

@@ -64,6 +64,7 @@ func (s *server) heed(ctx context.Context) error {
 // first patiently, then cancelled.
 func (s *server) stopRequests(due *deadlines) {
 	a := s.app
+	a.life.conns.told.Store(true) // first: who is told to finish answers at once
 	a.requests.Drain(-1)
 	for _, v := range s.opened {
 		v.drain()
@@ -121,7 +122,6 @@ func (s *server) released(hurry context.Context, due time.Time) bool {
 // It also tells the clients that speak HTTP/2 to go, but only those whose
 // connection is ready for it; the others are told with their first answer.
 func (s *server) closeIdle(due *deadlines) {
-	s.app.life.conns.told.Store(true)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	s.call("closing of idle connections", due, func() { _ = s.http.Shutdown(ended) })
