@@ -76,6 +76,8 @@ func (s *server) stopRequests(due *deadlines) {
 	s.logCancelling()
 	a.requests.Cancel(ErrShutdown)
 	s.hurryUp(due)
+	due.cancelled = atLeast(due.cancelled, time.Now(), a.stopping.Cancelled)
+	due.abandoned = atLeast(due.abandoned, due.cancelled, a.stopping.Abandoned)
 	s.quiet(context.Background(), due.cancelled)
 	s.takeLeave(due)
 	a.life.handlers.shutOut()
@@ -213,12 +215,14 @@ func (s *server) stopBackground(due *deadlines) {
 	}
 	a.background.Cancel(ErrShutdown)
 	s.hurryUp(due)
+	due.abandoned = atLeast(due.abandoned, time.Now(), a.stopping.Abandoned)
 	waitFor(context.Background(), due.abandoned, joined)
 }
 
 // stopServices stops the services in reverse. One that hangs leaves the others
 // little, but something.
 func (s *server) stopServices(due *deadlines) (failed error) {
+	due.services = atLeast(due.services, time.Now(), s.app.stopping.Services)
 	for i, v := range slices.Backward(s.opened) {
 		left := max(0, time.Until(due.services))
 		reserve := min(patience, left/time.Duration(i+1)) * time.Duration(i)
