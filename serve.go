@@ -109,7 +109,7 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // came before it, be it ctx or Stop, is no signal), and a third ends the process
 // as if nobody listened. The same signal again, less than a tenth of a second
 // after the one before, is no further one: who passes signals on often sends
-// them twice.
+// them twice. (A process that stood still in between takes it for no further one.)
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
 // error of a critical task, with its name, or of a service, or the error that

@@ -87,8 +87,9 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// pause is how long after a signal the same one is another, with some to spare.
-const pause = 250 * time.Millisecond
+// pause is how long after a signal the same one is another, with some to spare, also
+// where the child stood still for a moment.
+const pause = 400 * time.Millisecond
 
 // Once the second signal was heard the next one is the system's, which ends the
 // process. But the second may come twice, too.

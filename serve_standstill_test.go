@@ -11,18 +11,20 @@ import (
 	"github.com/creche-go/creche"
 )
 
-// standing is a logger that stands still for a while before requests are cancelled:
-// to the stop that is the same as a machine that does, for it logs between the
-// stages.
+// standing is a logger that stands still for a while at one message: to the stop
+// that is the same as a machine that does, for it logs between the stages.
 type standing struct {
 	slog.Handler
-	still time.Duration
+	before string
+	still  time.Duration
 }
+
+const cancelling = "creche: cancelling requests"
 
 func (h standing) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h standing) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "creche: cancelling requests" {
+	if r.Message == h.before {
 		time.Sleep(h.still)
 	}
 	return nil
@@ -49,7 +51,7 @@ func TestAStopThatStoodStill(t *testing.T) {
 			s := prepared(creche.Options{})
 			s.App, s.seen = watched(creche.Options{
 				IgnoreSignals: true, Stopping: withServices,
-				Logger: slog.New(standing{Handler: slog.DiscardHandler, still: still}),
+				Logger: slog.New(standing{Handler: slog.DiscardHandler, before: cancelling, still: still}),
 			})
 			for _, name := range []string{"first", "second"} {
 				s.Service(name, creche.Service{Run: heeds, Stop: func(ctx context.Context) error { time.Sleep(time.Millisecond); return ctx.Err() }})
@@ -66,7 +68,7 @@ func TestAStopThatStoodStill(t *testing.T) {
 		s := prepared(creche.Options{})
 		s.App, s.seen = watched(creche.Options{
 			IgnoreSignals: true, Stopping: withServices,
-			Logger: slog.New(standing{Handler: slog.DiscardHandler, still: time.Minute}),
+			Logger: slog.New(standing{Handler: slog.DiscardHandler, before: cancelling, still: time.Minute}),
 		})
 		s.start(t, s.listener, s.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { clings(r.Context()) })))
 		s.ask(t)
