@@ -322,7 +322,7 @@ func (s *server) start(ctx context.Context) error {
 		if s.halted(ctx) {
 			return nil
 		}
-		v.open(s, ctx)
+		v.open(ctx, s)
 		s.opened = append(s.opened, v)
 		if err := v.start(s.stopping, within, a.stopping.Abandoned); err != nil {
 			return err
