@@ -116,6 +116,7 @@ func TestAThirdSignalKills(t *testing.T) {
 					break
 				}
 				_ = c.cmd.Process.Kill() // too late to be at once
+				_ = c.cmd.Wait()
 				c = draining(t)
 			}
 			if !tt.dies {
