@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ type connections struct {
 	http2 gauge // those that speak HTTP/2
 	hooks gauge // calls of the caller's ConnState, but for new connections
 
-	told atomic.Bool // to go
+	told atomic.Bool // to go, which each response says from then on
 
 	mu     sync.Mutex
 	known  map[net.Conn]*connection
@@ -38,6 +39,26 @@ type connection struct {
 }
 
 var connectionKey = &contextKey{"connection"}
+
+// keyed returns conn, or a pointer to it where it can be no key of a map: a
+// connection that is a struct with a function or a slice in it.
+func keyed(conn net.Conn) net.Conn {
+	if conn == nil || reflect.ValueOf(conn).Comparable() {
+		return conn
+	}
+	return &keyedConn{conn}
+}
+
+// keyedConn is a net.Conn that is its own key.
+type keyedConn struct{ net.Conn }
+
+// given returns what the caller's listener gave for conn.
+func given(conn net.Conn) net.Conn {
+	if k, ok := conn.(*keyedConn); ok {
+		return k.Conn
+	}
+	return conn
+}
 
 // meet is an [http.Server.ConnContext] hook: it comes first.
 func (c *connections) meet(ctx context.Context, conn net.Conn) context.Context {
@@ -84,7 +105,7 @@ func (c *connections) followWith(theirs func(net.Conn, http.ConnState)) func(net
 			defer c.hooks.leave()
 		}
 		c.follow(conn, state)
-		theirs(conn, state)
+		theirs(given(conn), state)
 	}
 }
 
@@ -188,9 +209,10 @@ func (l *life) count(h http.Handler) http.Handler {
 			l.conns.speaks(k, r.ProtoMajor == 2)
 			l.conns.heard(k)
 		}
-		if r.ProtoMajor == 2 && l.conns.told.Load() {
-			// Those who were not yet ready for it when all were told to go are told
-			// by this, which net/http makes a GOAWAY of.
+		if l.conns.told.Load() {
+			// Over HTTP/2 those who were not yet ready for it when all were told to go
+			// are told by this, which net/http makes a GOAWAY of. Over HTTP/1 it says
+			// so itself, but only once it closes idle connections.
 			w.Header().Set("Connection", "close")
 		}
 		numbered(l.handlers.idOf(c), func() { h.ServeHTTP(w, r) })

@@ -175,7 +175,13 @@ func (x *Exchange) release() {
 // commit sends what is held.
 func (x *Exchange) commit() {
 	h := x.response
-	if h.state != open || h.status == 0 {
+	if h.state != open {
+		return
+	}
+	if x.App().life.conns.told.Load() {
+		x.sayClose()
+	}
+	if h.status == 0 {
 		return
 	}
 	h.state, h.sent = committed, h.status
@@ -191,6 +197,19 @@ func (x *Exchange) commit() {
 		}
 	}
 	h.reset()
+}
+
+// sayClose has the response to a request over HTTP/1 that was under way when the
+// stop began say that no other one will be answered on its connection.
+func (x *Exchange) sayClose() {
+	h := x.response
+	switch {
+	case x.request.ProtoMajor != 1 || h.status == http.StatusSwitchingProtocols:
+	case h.shown && h.status != 0:
+		h.written.set("Connection", []string{"close"})
+	default:
+		h.w.Header().Set("Connection", "close")
+	}
 }
 
 // sendHeader sends the header as the handler's WriteHeader found it. What was set

@@ -131,7 +131,8 @@ type listener struct {
 func (l *listener) Accept() (net.Conn, error) {
 	l.accepting.Store(true)
 	defer l.accepting.Store(false)
-	return l.Listener.Accept()
+	conn, err := l.Listener.Accept()
+	return keyed(conn), err
 }
 
 // Close does not wait for another call of it.

@@ -111,7 +111,7 @@ func (a *App) ListenAndServe(ctx context.Context, addr string, h http.Handler) e
 // came before it, be it ctx or Stop, is no signal), and a third ends the process
 // as if nobody listened. The same signal again, less than a tenth of a second
 // after the one before, is no further one: who passes signals on often sends
-// them twice.
+// them twice. (A process that stood still in between takes it for no further one.)
 //
 // It returns nil after a stop by ctx or signal, the cause given to Stop, the
 // error of a critical task, with its name, or of a service, or the error that
@@ -185,9 +185,16 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 		failed = s.listen(ctx, addr)
 	}
 	s.tasks.Go(func(own context.Context) error { return s.watch(ctx, own) })
+	returns := false
+	defer func() {
+		if !returns { // Options.Listening has called Goexit, as t.Fatal does, or the Logger has panicked
+			_ = s.logStopped(s.unwind(nursery.ErrGoexit))
+		}
+	}()
 	if failed == nil {
 		failed = s.start(ctx)
 	}
+	returns = true
 	if failed != nil {
 		return s.logStopped(s.unwind(failed))
 	}
@@ -235,7 +242,7 @@ func (s *server) open(h http.Handler) {
 	conns := &a.life.conns
 	meet, follow := conns.meet, conns.follow
 	if first := s.http.ConnContext; first != nil {
-		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, c), c) }
+		meet = func(ctx context.Context, c net.Conn) context.Context { return conns.meet(first(ctx, given(c)), c) }
 	}
 	if also := s.http.ConnState; also != nil {
 		follow = conns.followWith(also)
@@ -318,7 +325,7 @@ func (s *server) start(ctx context.Context) error {
 		if s.halted(ctx) {
 			return nil
 		}
-		v.open(s, ctx)
+		v.open(ctx, s)
 		s.opened = append(s.opened, v)
 		if err := v.start(s.stopping, within, a.stopping.Abandoned); err != nil {
 			return err

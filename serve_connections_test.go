@@ -2,6 +2,7 @@ package creche_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"go/build"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
+	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
 const getSlash = "GET / HTTP/1.1\r\nHost: creche.test\r\n\r\n"
@@ -50,6 +53,101 @@ func wantAnswer(t *testing.T, c net.Conn, body string) *http.Response {
 func (s *served) noteClose(c net.Conn, who string) {
 	_, _ = io.Copy(io.Discard, c)
 	s.note(who + " closed")
+}
+
+// From the moment that a request is told to finish each response says that its
+// connection will be closed, also while the stop still waits for new connections.
+//
+// B7
+func TestResponsesOfAStopCloseTheirConnection(t *testing.T) {
+	answers := map[string]func(w http.ResponseWriter) error{
+		"nothing at all":            func(http.ResponseWriter) error { return nil },
+		"a body":                    func(w http.ResponseWriter) error { _, err := io.WriteString(w, "bye"); return err },
+		"a long body":               func(w http.ResponseWriter) error { _, err := io.WriteString(w, repeat(5000)); return err },
+		"a flushed one":             func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"a header":                  func(w http.ResponseWriter) error { w.Header().Set("X", "y"); w.WriteHeader(http.StatusOK); return nil },
+		"a header that is set late": func(w http.ResponseWriter) error { w.WriteHeader(http.StatusOK); w.Header().Set("X", "y"); return nil },
+		"an error":                  func(http.ResponseWriter) error { return errJob },
+	}
+	for name, answer := range answers {
+		in(t, name, func(t *testing.T) {
+			s := serving(t, creche.Options{}, creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+				<-nursery.Draining(r.Context())
+				return answer(w)
+			}))
+			s.dial(t, "") // the stop gives it a moment
+			answered := s.ask(t)
+			s.leave()
+			if got := <-answered; got.err != nil || !got.close {
+				t.Errorf("got %v and close %v, want it said", got, got.close)
+			}
+			wantErr(t, s.end(), nil)
+		})
+	}
+	in(t, "to a request that comes late, without middleware", func(t *testing.T) {
+		s := prepared(creche.Options{})
+		s.start(t, s.listener, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		s.dial(t, "")
+		late := s.dial(t, "")
+		s.leave()
+		synctest.Wait()
+		_, _ = io.WriteString(late, getSlash)
+		res, err := http.ReadResponse(bufio.NewReader(late), nil)
+		if err != nil || !res.Close {
+			t.Errorf("got %v and error %v, want a response that says close", res, err)
+		}
+		wantErr(t, s.end(), nil)
+	})
+}
+
+// structs is a listener whose connections are structs that cannot be compared.
+type structs struct{ *nurserytest.Listener }
+
+type structConn struct {
+	net.Conn
+	onClose func()
+}
+
+func (l structs) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return structConn{Conn: conn, onClose: func() {}}, nil
+}
+
+// Connections need not be pointers. Hooks get them as the listener gave them.
+//
+// B9
+func TestConnectionsThatCannotBeCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		given := func(where string, c net.Conn) {
+			if _, ok := c.(structConn); !ok {
+				t.Errorf("%s got a %T, want what the listener gave", where, c)
+			}
+		}
+		s := prepared(creche.Options{Stopping: stages, Server: &http.Server{
+			ConnContext: func(ctx context.Context, c net.Conn) context.Context { given("ConnContext", c); return ctx },
+			ConnState:   func(c net.Conn, _ http.ConnState) { given("ConnState", c) },
+		}})
+		s.start(t, structs{s.listener}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Cling") != "" {
+				clings(r.Context())
+			}
+		}))
+		wantReply(t, <-s.ask(t), http.StatusOK, "")
+		cut := make(chan reply, 1)
+		go func() {
+			cut <- ask(t, s.client, http.MethodGet, "http://creche.test/", func(r *http.Request) { r.Header.Set("Cling", "yes") })
+		}()
+		synctest.Wait()
+		s.leave()
+		wantTexts(t, s.end(), "without waiting any longer for request GET /")
+		if got := <-cut; got.err == nil {
+			t.Errorf("got %v, want the connection closed by the stop", got)
+		}
+		time.Sleep(time.Hour)
+	})
 }
 
 // B5, B6

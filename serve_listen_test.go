@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/nursery"
@@ -125,6 +127,33 @@ func TestAListeningThatPanics(t *testing.T) {
 	err := app.ListenAndServe(t.Context(), "127.0.0.1:0", nil)
 	wantErr(t, err, errStop)
 	wantTexts(t, err, "serve_listen_test.go") // the stack
+}
+
+// One that exits, as t.Fatal does, takes Serve's goroutine away, but not before all
+// is ended as after any start that fails.
+//
+// B8, N10
+func TestAListeningThatExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *served
+		s = prepared(creche.Options{Stopping: stages, Listening: func(net.Addr) { s.note("exit"); runtime.Goexit() }})
+		s.Service("never", s.engine("never"))
+		wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { return s.untilCancelled(ctx, "task") }), nil)
+		exited := make(chan bool)
+		s.begin(func() {})
+		go func() {
+			defer close(exited)
+			defer s.note("stopped")
+			_ = s.Serve(t.Context(), s.listener, nil)
+			t.Error("Serve has returned, want the exit to go on")
+		}()
+		<-exited
+		s.wantLast(t, "0s stopped")
+		if _, err := s.listener.Dial(t.Context()); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the listener: got %v, want it closed", err)
+		}
+		wantErr(t, s.Go(t.Context(), "late", clings), nursery.ErrClosed)
+	})
 }
 
 // A listener that was closed before is an error that says where it was.

@@ -2,6 +2,7 @@ package creche_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"syscall"
@@ -87,6 +88,52 @@ func TestRepeatedSignals(t *testing.T) {
 			<-answer
 			if took != tt.after {
 				t.Errorf("got the request cancelled after %v, want %v (0: never)", took, tt.after)
+			}
+			wantErr(t, s.end(), nil)
+		})
+	}
+}
+
+// When signals were sent is not known to a process that stood still meanwhile: the
+// same one again is the same wish then, too, and another one later is a second.
+//
+// B8
+func TestRepeatedSignalsAfterAStandstill(t *testing.T) {
+	for name, tt := range map[string]struct {
+		told []told // the first begins the stop, those after it come while the process stands still
+		last time.Duration
+		want string
+	}{
+		"the same again":           {told: burst(2, 10*time.Millisecond, syscall.SIGTERM), want: "60s"},
+		"and once more much later": {told: burst(2, 10*time.Millisecond, syscall.SIGTERM), last: 2 * time.Second, want: "2s"},
+		"the other one":            {told: []told{{0, syscall.SIGTERM}, {0, os.Interrupt}}, want: "0.5s"},
+	} {
+		in(t, name, func(t *testing.T) {
+			s := prepared(creche.Options{})
+			s.App, s.seen = watched(creche.Options{
+				IgnoreSignals: true, Stopping: creche.Stopping{Total: 2 * time.Hour},
+				Logger: slog.New(standing{Handler: slog.DiscardHandler, before: "creche: stopping", still: 500 * time.Millisecond}),
+			})
+			s.start(t, s.listener, s.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case <-r.Context().Done():
+				case <-time.After(time.Minute):
+				}
+			})))
+			answer := s.ask(t)
+			began := time.Now()
+			for _, told := range tt.told {
+				time.Sleep(told.after)
+				s.Signal(told.sig)
+				synctest.Wait()
+			}
+			if tt.last > 0 {
+				time.Sleep(tt.last - time.Since(began))
+				s.Signal(syscall.SIGTERM)
+			}
+			<-answer
+			if want, _ := time.ParseDuration(tt.want); (time.Since(began) - want).Abs() > 20*time.Millisecond {
+				t.Errorf("got the request ended after %v, want %v", time.Since(began), want)
 			}
 			wantErr(t, s.end(), nil)
 		})

@@ -99,8 +99,9 @@ func TestSignals(t *testing.T) {
 // grace is what the requests of the child have at least.
 const grace = 10 * time.Second
 
-// pause is how long after a signal the same one is another, with some to spare.
-const pause = 250 * time.Millisecond
+// pause is how long after a signal the same one is another, with some to spare, also
+// where the child stood still for a moment.
+const pause = 400 * time.Millisecond
 
 // Once the second signal was heard the next one is the system's, which ends the
 // process. But the second may come twice, too.
@@ -127,6 +128,7 @@ func TestAThirdSignalKills(t *testing.T) {
 					break
 				}
 				_ = c.cmd.Process.Kill() // too late to be at once
+				_ = c.cmd.Wait()
 				c = draining(t)
 			}
 			if !tt.dies {

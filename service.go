@@ -179,7 +179,7 @@ type service struct {
 
 // open readies the nursery of v, in which the values of s are seen. Serving is the
 // context of Serve.
-func (v *service) open(s *server, serving context.Context) {
+func (v *service) open(serving context.Context, s *server) {
 	v.hearing, v.serving = newHearing(), serving
 	v.asked = func() bool { return s.halted(serving) }
 	v.ctx = v.nursery.Open(context.WithValue(s.base, serviceKey, v.name), v.options(v.hearing.hear)...)

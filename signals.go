@@ -22,11 +22,13 @@ type signals struct {
 
 	wishes int
 	last   os.Signal
-	at     time.Time // of the last one, or of its repetition
+	until  time.Time // it may be repeated
+	lapsed bool      // that is over
 }
 
 func (s *signals) init() {
 	s.interrupt, s.terminate = make(chan os.Signal, 1), make(chan os.Signal, 1)
+	s.lapsed = true
 }
 
 // listen keeps the signals of the process from killing it.
@@ -43,11 +45,33 @@ func (s *signals) stop() {
 
 // hear takes note of a signal.
 func (s *signals) hear(sig os.Signal) {
-	now := time.Now()
-	if sig != s.last || now.Sub(s.at) >= repetition {
+	if sig != s.last || s.over() {
 		s.wishes++
 	}
-	s.last, s.at = sig, now
+	s.last, s.lapsed = sig, false
+	s.until = time.Now().Add(repetition)
+}
+
+// lapses is sent to when lapse is to be called, and nil once it need not be.
+func (s *signals) lapses() <-chan time.Time {
+	if s.lapsed {
+		return nil
+	}
+	return time.After(time.Until(s.until))
+}
+
+// lapse ends the time in which the last signal may be repeated, or begins it anew.
+func (s *signals) lapse() {
+	s.lapsed = s.over()
+	s.until = time.Now().Add(repetition)
+}
+
+// over reports whether the last signal can no longer be repeated. That its time
+// ended a while ago, and is noticed now, does not say so: the process has stood
+// still, and hears only now what was sent before. (When that was nobody tells.)
+func (s *signals) over() bool {
+	late := time.Since(s.until)
+	return s.lapsed || late >= 0 && late < repetition/2
 }
 
 // second waits for the second wish, and returns false if ctx ends first. Then the
@@ -60,6 +84,8 @@ func (s *signals) second(ctx context.Context) bool {
 			s.hear(sig)
 		case sig := <-s.terminate:
 			s.hear(sig)
+		case <-s.lapses():
+			s.lapse()
 		case <-ctx.Done():
 			return false
 		}
@@ -73,12 +99,12 @@ func (s *signals) second(ctx context.Context) bool {
 func (s *signals) settle(ctx context.Context) {
 	same, _ := s.ofLast()
 	defer signal.Stop(same)
-	for {
+	for !s.lapsed {
 		select {
 		case sig := <-same:
 			s.hear(sig)
-		case <-time.After(time.Until(s.at.Add(repetition))):
-			return
+		case <-s.lapses():
+			s.lapse()
 		case <-ctx.Done():
 			return
 		}

@@ -64,6 +64,7 @@ func (s *server) heed(ctx context.Context) error {
 // first patiently, then cancelled.
 func (s *server) stopRequests(due *deadlines) {
 	a := s.app
+	a.life.conns.told.Store(true) // first: who is told to finish answers at once
 	a.requests.Drain(-1)
 	for _, v := range s.opened {
 		v.drain()
@@ -75,6 +76,8 @@ func (s *server) stopRequests(due *deadlines) {
 	s.logCancelling()
 	a.requests.Cancel(ErrShutdown)
 	s.hurryUp(due)
+	due.cancelled = atLeast(due.cancelled, time.Now(), a.stopping.Cancelled)
+	due.abandoned = atLeast(due.abandoned, due.cancelled, a.stopping.Abandoned)
 	s.quiet(context.Background(), due.cancelled)
 	s.takeLeave(due)
 	a.life.handlers.shutOut()
@@ -121,7 +124,6 @@ func (s *server) released(hurry context.Context, due time.Time) bool {
 // It also tells the clients that speak HTTP/2 to go, but only those whose
 // connection is ready for it; the others are told with their first answer.
 func (s *server) closeIdle(due *deadlines) {
-	s.app.life.conns.told.Store(true)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	s.call("closing of idle connections", due, func() { _ = s.http.Shutdown(ended) })
@@ -214,12 +216,14 @@ func (s *server) stopBackground(due *deadlines) {
 	}
 	a.background.Cancel(ErrShutdown)
 	s.hurryUp(due)
+	due.abandoned = atLeast(due.abandoned, time.Now(), a.stopping.Abandoned)
 	waitFor(context.Background(), due.abandoned, joined)
 }
 
 // stopServices stops the services in reverse. One that hangs leaves the others
 // little, but something.
 func (s *server) stopServices(due *deadlines) (failed error) {
+	due.services = atLeast(due.services, time.Now(), s.app.stopping.Services)
 	for i, v := range slices.Backward(s.opened) {
 		left := max(0, time.Until(due.services))
 		reserve := min(patience, left/time.Duration(i+1)) * time.Duration(i)

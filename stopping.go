@@ -8,7 +8,9 @@ import (
 )
 
 // Stopping bounds the stages of a stop, in this order. Each has its own
-// budget; what one leaves over the next ones have, too.
+// budget; what one leaves over the next ones have, too. Where the process has stood
+// still until a budget was spent, what is cancelled then has a tenth of a second all
+// the same, or its budget if that is less, so that the whole may take longer.
 //
 // A negative budget is no time at all. Those that are 0 share what the others
 // leave of Total, in the proportion of their defaults: who gives Delay five
@@ -158,6 +160,17 @@ func (s *Stopping) unwinding(start time.Time) deadlines {
 // long: also where the stages have none, but then no longer in all.
 func (d *deadlines) moment() time.Time {
 	return earliest(time.Now(), d.abandoned).Add(patience)
+}
+
+// atLeast returns until when a stage goes on which begins with a cancellation: until
+// due, or for a moment within its budget where the process has stood still until
+// then, so that what heeds its cancellation is not taken for what does not.
+func atLeast(due, begins time.Time, budget time.Duration) time.Time {
+	soon := begins.Add(min(budget, patience))
+	if due.Before(soon) {
+		return soon
+	}
+	return due
 }
 
 // hurry has the stages that follow a cancellation begin now: a second signal
