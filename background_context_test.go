@@ -236,6 +236,23 @@ func TestGoMisusePanics(t *testing.T) {
 	}
 }
 
+// B1: the deadline of the work that it was started in is not a background task's.
+func TestBackgroundTasksMoveNoDeadline(t *testing.T) {
+	app, seen := watched(creche.Options{})
+	wantErr(t, nursery.FailAfter(t.Context(), time.Hour, func(ctx context.Context) error {
+		moved := make(chan bool, 1)
+		err := app.Go(ctx, "job", func(ctx context.Context) error {
+			moved <- nursery.MoveDeadline(ctx, time.Now())
+			return nil
+		})
+		if <-moved {
+			t.Error("got true from MoveDeadline, want false")
+		}
+		return errors.Join(err, ctx.Err())
+	}), nil)
+	seen.wantOnce(t)
+}
+
 // B1: what is in a context of somebody else's is under that one's lock.
 func TestGoReadsNothingOfForeignContexts(t *testing.T) {
 	app, seen := watched(creche.Options{})
