@@ -48,9 +48,10 @@ test: ## all that must hold before a change goes in
 format: ## gofmt has nothing to change
 	@bad=$$(gofmt -l .); [[ -z $$bad ]] || { echo "not formatted (gofmt -w them):" >&2; echo "$$bad" >&2; exit 1; }
 
-vet: ## go vet over all modules, and over the core and the websockets where an int has 32 bits
+vet: ## go vet over all modules, and over the core and the websockets as 32 bits and Windows have them
 	@go vet work
 	@GOARCH=386 go vet ./... ./websocket/...
+	@GOOS=windows go vet ./... ./websocket/...
 
 staticcheck: ## staticcheck over all modules, see staticcheck.conf
 	@$(staticcheck) $(PACKAGES)

@@ -55,7 +55,7 @@ func (x *Exchange) Adopt(ctx context.Context, run func(ctx context.Context, a *A
 	if err != nil {
 		return false
 	}
-	counting := a.enter(x.outermost())
+	counting := a.enter(x.outermost(), above)
 	err = above.TryGo(func(ctx context.Context) error {
 		defer counting.leave(&a.call)
 		a.ctx = &adoptedContext{Context: ctx, values: values, adopted: a}
@@ -99,10 +99,20 @@ func (x *Exchange) valuesOf(ctx context.Context) (context.Context, error) {
 	return x.App().copied(ctx, x.Router())
 }
 
-// Around returns the context around all exchanges that the request is in: that
-// of the server. [nursery.Draining] of it is the same channel for all requests.
-// It is part of the kit for authors of connection packages.
-func (x *Exchange) Around() context.Context { return x.outermost().ctx }
+// Around returns the context of the nursery around all exchanges that the request
+// is in, and [context.Background] where there is none. That is the nursery of
+// App.Serve or of BaseContext, and then the context is the same for all requests
+// of the server: it has the values that the nursery was opened with and none of a
+// request, ends with the nursery, and [nursery.Draining] of it is one channel, so
+// that all of these may be kept. (Middleware around that of the application may
+// open a nursery for each request, and then it is that one.) It is part of the kit
+// for authors of connection packages.
+func (x *Exchange) Around() context.Context {
+	if n := nursery.From(x.outermost().ctx); n != nil {
+		return n.Context()
+	}
+	return context.Background()
+}
 
 // outermost returns the exchange that is around all others of the request.
 func (x *Exchange) outermost() *Exchange {
@@ -112,10 +122,11 @@ func (x *Exchange) outermost() *Exchange {
 	return x
 }
 
-// enter counts a connection in that was taken over in x, the outermost exchange,
-// with the application that serves, if one does, and returns where it is counted, or
-// nil. While its handler still runs that is counted, too.
-func (a *Adopted) enter(x *Exchange) *underway {
+// enter counts a connection in that was taken over in x, the outermost exchange, to
+// be a task of above, with the application that serves, if one does, and returns
+// where it is counted, or nil. While its handler still runs that is counted, too.
+// That of a service's server is the service's, and stops with it.
+func (a *Adopted) enter(x *Exchange, above *nursery.Nursery) *underway {
 	r := x.outer.Load()
 	if r == nil {
 		return nil
@@ -123,7 +134,7 @@ func (a *Adopted) enter(x *Exchange) *underway {
 	a.call = call{method: r.Method, path: r.URL.Path, conn: adopted}
 	a.call.keep()
 	server, _ := x.ctx.Value(appKey).(*App)
-	if server == nil {
+	if server == nil || above != &server.requests {
 		return nil
 	}
 	server.life.handlers.enter(&a.call)
@@ -168,14 +179,12 @@ func (c *adoptedContext) Value(key any) any {
 	case callKey:
 		return &c.adopted.call
 	}
-	if _, is := key.(*int); is { // package context's own, which leads to the cancellation
-		return c.Context.Value(key)
+	if !isScopeKey(key) {
+		if v := c.values.Value(key); v != nil {
+			return v
+		}
 	}
-	v := c.values.Value(key)
-	if _, is := v.(*nursery.Nursery); v == nil || is {
-		return c.Context.Value(key)
-	}
-	return v
+	return c.Context.Value(key)
 }
 
 // Shared returns what a keeps under key, made by make when it is asked for the

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,6 +100,112 @@ func TestAnAdoptedConnectionSpeaksForItself(t *testing.T) {
 		s.begin(func() { s.Stop(nil) })
 		wantErr(t, s.end(), nil)
 		s.seen.wantOnce(t, errStop)
+	})
+}
+
+// userKey is of the type that context's own key has.
+var userKey = new(int)
+
+// What is handed on of a request is all that the application has put there,
+// whatever the types of key and value, and nothing that leads to the request's
+// own nursery, cancellation or deadline.
+//
+// B1, W13
+func TestWhatOutlivesARequestHasTheValuesOfTheApplication(t *testing.T) {
+	type poolKey struct{}
+	synctest.Test(t, func(t *testing.T) {
+		var pool nursery.Nursery
+		pool.Open(t.Context())
+		check := func(what string, ctx context.Context) {
+			if got := ctx.Value(userKey); got != "alice" {
+				t.Errorf("%s: got %v under a key that is a *int, want alice", what, got)
+			}
+			if got := ctx.Value(poolKey{}); got != &pool {
+				t.Errorf("%s: got %v under a key of the application's, want its nursery", what, got)
+			}
+			if nursery.MoveDeadline(ctx, time.Now().Add(time.Hour)) {
+				t.Errorf("%s: moved the deadline of what the handler was in", what)
+			}
+			child, cancel := context.WithCancel(ctx)
+			defer cancel()
+			<-child.Done()
+			if cause := context.Cause(child); !errors.Is(cause, creche.ErrShutdown) {
+				t.Errorf("%s: a child ended with %v, want the shutdown", what, cause)
+			}
+		}
+		var s *served
+		s = serving(t, creche.Options{Stopping: stages}, func(w http.ResponseWriter, r *http.Request) {
+			_ = nursery.FailAfter(r.Context(), time.Minute, func(ctx context.Context) error {
+				ctx = context.WithValue(context.WithValue(ctx, userKey, "alice"), poolKey{}, &pool)
+				wantErr(t, s.Go(ctx, "task", func(ctx context.Context) error { check("a task", ctx); return nil }), nil)
+				if !creche.ExchangeOf(ctx).Adopt(ctx, func(ctx context.Context, _ *creche.Adopted) { check("a connection", ctx) }) {
+					t.Error("Adopt: got false, want true")
+				}
+				time.Sleep(time.Second)
+				return nil
+			})
+		})
+		if got := <-s.ask(t); got.status != http.StatusOK {
+			t.Errorf("got %v, want 200", got)
+		}
+		s.begin(func() { s.Stop(nil) })
+		wantErr(t, s.end(), nil)
+		wantErr(t, pool.Join(), nil)
+	})
+}
+
+// What is around the requests is the server's, unless middleware further out opens a
+// nursery for each of them.
+//
+// W13
+func TestAroundIsTheServersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kept []context.Context
+		own := prepared(creche.Options{Stopping: stages})
+		own.start(t, own.listener, traced(own.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			kept = append(kept, creche.ExchangeOf(r.Context()).Around())
+		}))))
+		for range 2 {
+			if got := <-own.ask(t); got.status != http.StatusOK {
+				t.Errorf("got %v, want 200", got)
+			}
+		}
+		around := kept[0]
+		if around != kept[1] || nursery.Draining(around) != nursery.Draining(kept[1]) {
+			t.Errorf("got %v and %v, want one for all requests", around, kept[1])
+		}
+		if got, ok := around.Deadline(); ok || around.Value(traceKey{}) != nil || around.Err() != nil {
+			t.Errorf("got value %v, deadline %v and %v, want nothing of the request", around.Value(traceKey{}), got, around.Err())
+		}
+		own.begin(func() { own.Stop(nil) })
+		wantErr(t, own.end(), nil)
+		if cause := context.Cause(around); !errors.Is(cause, creche.ErrShutdown) {
+			t.Errorf("got cause %v, want that of the server's end", cause)
+		}
+	})
+	t.Run("in a server without a nursery", func(t *testing.T) {
+		app := creche.New(creche.Options{})
+		h := traced(app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := creche.ExchangeOf(r.Context()).Around(); got != context.Background() {
+				t.Errorf("got %v, want the background", got)
+			}
+		})))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	})
+	t.Run("under a nursery for each request", func(t *testing.T) {
+		app := creche.New(creche.Options{})
+		h := app.Middleware(app.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			x := creche.ExchangeOf(r.Context())
+			want := r.Context().Value(traceKey{})
+			if got := nursery.From(x.Around()); got != want {
+				t.Errorf("got nursery %p, want %p", got, want)
+			}
+		})))
+		wantErr(t, nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			h.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(ctx, traceKey{}, n)))
+			return nil
+		}), nil)
 	})
 }
 

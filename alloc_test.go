@@ -4,13 +4,16 @@ package creche_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
 
@@ -95,20 +98,82 @@ func TestAllocBytesPerRequest(t *testing.T) {
 		{"a router that is one value for all requests, as chi's", app.Through(creche.PlainRouter{})(ok)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := bytesPerRun(func(w http.ResponseWriter, r *http.Request) { tt.handler.ServeHTTP(w, r) }); got > 450 {
+			if got := bytesPerRun(10_000, func(w http.ResponseWriter, r *http.Request) { tt.handler.ServeHTTP(w, r) }); got > 450 {
 				t.Errorf("got %d bytes a request, want at most 450", got)
 			}
 		})
 	}
 }
 
+// What is held takes memory as it comes, whatever may be held, and what has grown
+// large is not kept for others.
+//
+// R2, R11
+func TestAllocBytesOfWhatIsHeld(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		hold, size  int
+		least, most uint64 // bytes allocated for a request
+	}{
+		{"nothing, of a megabyte", 1 << 20, 0, 0, 450},
+		{"some, of a megabyte", 1 << 20, 2048, 0, 450},
+		{"more, which is kept for others", 1 << 20, 30 << 10, 0, 500},
+		{"much, which is not", 1 << 20, 500 << 10, 500 << 10, 5 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body := make([]byte, tt.size)
+			h := creche.New(creche.Options{Hold: tt.hold}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write(body)
+			}))
+			if got := bytesPerRun(1000, h.ServeHTTP); got < tt.least || got > tt.most {
+				t.Errorf("got %d bytes a request, want %d to %d", got, tt.least, tt.most)
+			}
+		})
+	}
+	t.Run("by the first of many requests", func(t *testing.T) {
+		const requests = 200
+		app := creche.New(creche.Options{Hold: 1 << 20})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		whileWritten(t, app, requests, func() { runtime.ReadMemStats(&after) })
+		if got := (after.TotalAlloc - before.TotalAlloc) / requests; got > 16<<10 {
+			t.Errorf("got %d bytes a request, want some thousand", got)
+		}
+	})
+}
+
+// whileWritten calls f while so many requests have each written two bytes.
+func whileWritten(t *testing.T, app *creche.App, requests int, f func()) {
+	t.Helper()
+	var written sync.WaitGroup
+	over := make(chan struct{})
+	h := app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(okBody)
+		written.Done()
+		<-over
+	}))
+	err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		for range requests {
+			written.Add(1)
+			n.Go(func(context.Context) error {
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+				return nil
+			})
+		}
+		written.Wait()
+		f()
+		close(over)
+		return nil
+	})
+	wantErr(t, err, nil)
+}
+
 // bytesPerRun returns what f allocates, on average.
-func bytesPerRun(f func(w http.ResponseWriter, r *http.Request)) uint64 {
+func bytesPerRun(runs uint64, f func(w http.ResponseWriter, r *http.Request)) uint64 {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	w := &idleWriter{header: make(http.Header)}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	f(w, r) // fills the pools
-	const runs = 10_000
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range runs {

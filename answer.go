@@ -3,8 +3,10 @@ package creche
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -47,6 +49,9 @@ func (s *answering) try(a errorhandlers.Answer) error {
 	if failed != nil && failed != http.ErrAbortHandler && s.x.state() == open && !s.x.clientGone() {
 		return failed
 	}
+	if sent := s.x.sent(); sent != 0 && a.Rule == nil { // a router's own error handler may choose
+		a.Status = sent
+	}
 	s.chosen, s.given, s.failed = a, true, failed
 	return nil
 }
@@ -85,6 +90,7 @@ func (s *answering) finish(faults error) {
 		return
 	}
 	x.reportRest(x.search(), s.chosen, s.err, told)
+	s.logTimeout()
 	switch {
 	case s.failed == http.ErrAbortHandler:
 		panic(s.failed)
@@ -97,6 +103,20 @@ func (s *answering) finish(faults error) {
 		}
 		x.commit()
 	}
+}
+
+// logTimeout logs that the request timed out, where no rule deals with that: a 503
+// is no failure to be reported, but which route is too slow should be known.
+func (s *answering) logTimeout() {
+	a := s.chosen
+	if a.Rule != nil || a.Leaf == nil || a.Status != http.StatusServiceUnavailable || !nursery.Is(a.Leaf, ErrRequestTimeout) {
+		return
+	}
+	attrs := whence(s.x.scope())
+	if limit, known := nursery.AsType[timeLimit](a.Leaf); known {
+		attrs = append(attrs, slog.Duration("limit", time.Duration(limit)))
+	}
+	s.x.App().logWarning(s.x.scope(), "creche: request timed out", attrs...)
 }
 
 // exited ends the search when an error handler called Goexit, which takes its

@@ -31,16 +31,17 @@ type Options struct {
 	Logger *slog.Logger
 	// Observe gets what is reported instead of the Logger, to which [LogReport]
 	// hands it on: failures that have no other way to be noticed. They are panics,
-	// what makes no answer, and an error that no rule's handler answers and that
-	// has a status of 500 or more other than 503; what the application has answered
-	// so far it logs itself. Ctx is that of what failed: [ExchangeOf] of it, if that
-	// is not nil, has the request. It may be called from many goroutines.
+	// what makes no answer, and what is answered with a status of 500 or more, other
+	// than 503, by no rule's handler; what the application has answered so far it logs
+	// itself. Ctx is that of what failed: [ExchangeOf] of it, if that is not nil, has
+	// the request. It may be called from many goroutines.
 	Observe func(ctx context.Context, r nursery.Report)
 
 	// Hold is how many bytes of a response's body are held back until the
 	// request's tasks have been joined. A larger body is committed when it
 	// exceeds this. 0 means 2048, as much as net/http itself buffers, and no
-	// less than 64 are held.
+	// less than 64 are held. Up to 2048 bytes cost no allocation, more take memory
+	// as they come.
 	Hold int
 	// ReadBody has request bodies that announce at most this many bytes read
 	// before the handler is called. net/http notices that an HTTP/1 client
@@ -109,6 +110,10 @@ type App struct {
 	life       life
 	shared     sync.Map     // see Shared
 	looked     atomic.Int32 // see recycledBy
+	cutShort   atomic.Int64 // background tasks, by the stop
+
+	sayMisplaced sync.Once // see unlessMisplaced
+	sayLate      sync.Once // see late
 
 	mu     sync.Mutex
 	faults []error     // of the configuration
@@ -128,7 +133,7 @@ func New(o Options) *App {
 		a.hold = defaultHold
 	}
 	a.hold = max(a.hold, leastHold)
-	a.responses.New = func() any { return &response{body: make([]byte, 0, a.hold)} }
+	a.responses.New = func() any { return &response{body: make([]byte, 0, min(a.hold, defaultHold))} }
 	a.checkOptions()
 	a.rules = &errorhandlers.Frame{Set: a.Compile(o.Errors...)}
 	a.plain = a.settingOf(nil)
@@ -194,8 +199,10 @@ func (a *App) Compile(rules ...errorhandlers.Rule) *errorhandlers.Set {
 // httpcreche.Wrap, chicreche.Use, echocreche.Use and echo5creche.Use. Neither around
 // chi or echo nor as their middleware will this do: they recycle what tasks still
 // read, and a background task would see the path parameters of another request.
-// [Go] returns an error where it notices that (of chi). Inside itself it opens a second exchange in the first, which is right
-// and costs another one. A nil next panics.
+// [Go] returns an error where it notices that (of chi); as echo's middleware it has
+// all requests answered with 500, and the log says why. Inside itself it opens a
+// second exchange in the first, which is right and costs another one. A nil next
+// panics.
 func (a *App) Middleware(next http.Handler) http.Handler {
 	return a.Through(nil)(next)
 }
@@ -214,13 +221,13 @@ func (a *App) Errors(rules ...errorhandlers.Rule) func(http.Handler) http.Handle
 			ExchangeOf(r.Context()).Push(set)
 			next.ServeHTTP(w, r)
 		})
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return a.unlessMisplaced(next, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if ExchangeOf(r.Context()) != nil {
 				push(w, r)
 				return
 			}
 			a.Exchange(w, r, nil, push)
-		})
+		}))
 	}
 }
 
@@ -262,6 +269,22 @@ func Handler(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerF
 
 // appKey finds the App in the contexts of the server and of background tasks.
 var appKey = &contextKey{"app"}
+
+// servingKey finds the App that serves, whichever App is inside it.
+var servingKey = &contextKey{"serving"}
+
+// servingContext is around all that a Serve of app runs.
+type servingContext struct {
+	context.Context
+	app *App
+}
+
+func (c *servingContext) Value(key any) any {
+	if key == appKey || key == servingKey {
+		return c.app
+	}
+	return c.Context.Value(key)
+}
 
 type contextKey struct{ name string }
 

@@ -15,7 +15,7 @@ var afterFuncs = []string{
 	"nursery/drain.go",                // the end of a drain's grace cancels
 	"nursery/nurserytest/explore.go",  // names a seed that hangs
 	"nursery/nurserytest/explorer.go", // cancels and drains at random
-	"nursery/scope.go",                // the parent's end cancels
+	"nursery/parent.go",               // the parent's end cancels
 	"nursery/start.go",                // the end of the starter's context cancels
 	"nursery/timescope.go",            // the deadline and the parent's end cancel
 	"websocket/serve.go",              // the end of a connection starts the task that closes it

@@ -76,7 +76,9 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 //
 // The task must not use the request itself, which is let go of when it is over:
 // what it needs of it, it copies before. From the context of a request that is
-// over it gets no values.
+// over it gets no values. A task that starts its successor, and so on for ever,
+// keeps nothing of those before it but what each has added with
+// [context.WithValue], [context.WithTimeout] and their like: that grows.
 //
 // A failure or panic of the task is reported at once and harms nobody else.
 // With [nursery.Critical] it stops the application, and [App.Serve] returns its
@@ -84,6 +86,11 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 // decorators of package nursery work here as anywhere: [nursery.Timeout],
 // [nursery.Retry], [nursery.Every], [nursery.Restart], and [nursery.Turns] for
 // one at a time per key.
+//
+// An App that does not serve itself, but whose handlers are inside one that does,
+// has the tasks of its requests run there: that one's [Background] bounds them, its
+// observer is told, a critical one stops it, and its stop waits for them. Other
+// tasks of an App that never serves are waited for by nobody.
 //
 // Go works before the server serves. It returns [nursery.ErrFull] when
 // [Background] is, and [nursery.ErrClosed] once background work is told to
@@ -101,6 +108,7 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	if task == nil {
 		panic("creche: Go: nil task")
 	}
+	a = a.host(ctx)
 	if a.life.backgroundEnds() {
 		return nursery.ErrClosed
 	}
@@ -118,7 +126,9 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			a.log().LogAttrs(own, slog.LevelWarn, "creche: background task cut short", cutShort(ctx, name, err)...)
+			if a.cutShort.Add(1) <= mostCutShort {
+				a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
+			}
 		}
 		return err
 	}
@@ -132,6 +142,23 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	default:
 		return err
 	}
+}
+
+// mostCutShort is how many of the tasks that the stop cuts short have a line in the
+// log; the rest is counted.
+const mostCutShort = 10
+
+// host returns the application whose background nursery is for ctx: a, or the one
+// that serves where a does not and ctx is that of a request to a. Nobody else would
+// wait for the tasks at the stop.
+func (a *App) host(ctx context.Context) *App {
+	if a.life.serves() || appOf(ctx) != a {
+		return a
+	}
+	if serving, ok := ctx.Value(servingKey).(*App); ok {
+		return serving
+	}
+	return a
 }
 
 // cutShort is what there is to say of a task that returned err when it was
@@ -160,7 +187,7 @@ func Go(ctx context.Context, name string, task func(ctx context.Context) error, 
 // detach returns the values of ctx that may be kept when the request is over. It
 // fails where some may not, and there is nobody to copy them.
 func (a *App) detach(ctx context.Context) (context.Context, error) {
-	if d, ok := ctx.(*detached); ok {
+	if d := detachedIn(ctx); d != nil {
 		return d.values, nil // a task that starts its own successor must not make a chain
 	}
 	x := ExchangeOf(ctx)
@@ -172,6 +199,21 @@ func (a *App) detach(ctx context.Context) (context.Context, error) {
 		return context.Background(), nil
 	}
 	return a.copied(ctx, x.Router())
+}
+
+// detachedIn returns the context of the background task that ctx is of, if there is
+// nothing in between but what has no values of its own, or nil.
+func detachedIn(ctx context.Context) *detached {
+	for {
+		switch c := ctx.(type) {
+		case *detached:
+			return c
+		case interface{ ValuesFrom() context.Context }: // a nursery, a time scope
+			ctx = c.ValuesFrom()
+		default:
+			return nil
+		}
+	}
 }
 
 // copied returns ctx with a copy of what the router recycles.
@@ -193,7 +235,7 @@ func (d *detached) Value(key any) any {
 	if key == exchangeKey {
 		return nil // it has ended, or will before the task does
 	}
-	if v := d.Context.Value(key); v != nil {
+	if v := d.Context.Value(key); v != nil || isScopeKey(key) {
 		return v
 	}
 	return d.values.Value(key)

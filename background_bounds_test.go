@@ -117,24 +117,24 @@ func TestQueuedTasksThatNeverRanAreNamed(t *testing.T) {
 func TestRefusedTasksAnswer503(t *testing.T) {
 	tests := []struct {
 		name   string
-		refuse func(t *testing.T, s *served)
+		refuse func(t *testing.T, s, front *served)
 	}{
-		{"a full background", func(t *testing.T, s *served) {
-			wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return nil }), nil)
+		{"a full background", func(t *testing.T, _, front *served) {
+			wantErr(t, front.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return nil }), nil)
 		}},
-		{"one that drains", func(t *testing.T, s *served) {
+		{"one that drains", func(t *testing.T, s, _ *served) {
 			s.Stop(nil)
 			wantErr(t, s.Serve(t.Context(), s.listener, nil), nil)
 		}},
 	}
 	for _, tt := range tests {
 		in(t, tt.name, func(t *testing.T) {
-			s := prepared(creche.Options{Background: creche.Background{Limit: 1, Queue: -1}})
-			front := prepared(creche.Options{}) // serves, whatever s does
+			s := prepared(creche.Options{})
+			front := prepared(creche.Options{Background: creche.Background{Limit: 1, Queue: -1}}) // serves, whatever s does
 			front.start(t, front.listener, s.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
 				return creche.Go(r.Context(), "job", func(context.Context) error { return errors.New("must not run") })
 			})))
-			tt.refuse(t, s)
+			tt.refuse(t, s, front)
 			synctest.Wait()
 			wantReply(t, <-front.ask(t), http.StatusServiceUnavailable, "")
 			front.leave()
@@ -215,4 +215,70 @@ func TestAStuckBackgroundStaysSmall(t *testing.T) {
 	s := prepared(creche.Options{})
 	wantErr(t, app.Serve(t.Context(), s.listener, nil), nil)
 	seen.wantOnce(t)
+}
+
+// The tasks of an application inside one that serves are the latter's: its stop
+// waits for them, and a critical one of them begins it.
+//
+// B1, B2, B7
+func TestBackgroundTasksOfAnApplicationInsideAnother(t *testing.T) {
+	handlers := map[string]func(outer, inner *creche.App, h http.Handler) http.Handler{
+		"with an exchange of each": func(outer, inner *creche.App, h http.Handler) http.Handler {
+			return outer.Middleware(inner.Middleware(h))
+		},
+		"with one of the inner only": func(_, inner *creche.App, h http.Handler) http.Handler { return inner.Middleware(h) },
+		"of a connection that it has adopted": func(outer, inner *creche.App, h http.Handler) http.Handler {
+			return outer.Middleware(inner.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				done := make(chan bool)
+				if !creche.ExchangeOf(r.Context()).Adopt(r.Context(), func(ctx context.Context, _ *creche.Adopted) {
+					defer close(done)
+					h.ServeHTTP(w, r.WithContext(ctx))
+				}) {
+					panic("got no task")
+				}
+				<-done
+			})))
+		},
+	}
+	for name, handler := range handlers {
+		in(t, name, func(t *testing.T) {
+			s := prepared(creche.Options{Stopping: stages})
+			inner, seen := watched(creche.Options{IgnoreSignals: true, Logger: quiet})
+			s.start(t, s.listener, handler(s.App, inner, creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+				if s.Stats().Background == 0 {
+					return creche.Go(r.Context(), "mail", func(ctx context.Context) error {
+						return creche.Go(ctx, "receipt", func(ctx context.Context) error { return s.untilCancelled(ctx, "receipt") })
+					})
+				}
+				return inner.Go(r.Context(), "consumer", func(context.Context) error { return errJob }, nursery.Critical())
+			})))
+			wantReply(t, <-s.ask(t), http.StatusOK, "")
+			synctest.Wait()
+			if got, inside := s.Stats().Background, inner.Stats().Background; got != 1 || inside != 0 {
+				t.Errorf("got %d background tasks and %d inside, want 1 and none", got, inside)
+			}
+			s.begin(func() { s.ask(t) })
+			wantErr(t, s.end(), errJob)
+			s.wantEvents(t, "0s receipt is to finish", "18s receipt cancelled for the shutdown", "18s stopped")
+			s.seen.wantOnce(t, errJob)
+			seen.wantOnce(t)
+		})
+	}
+}
+
+// An application that is used for its background only keeps to its own bounds.
+//
+// B3
+func TestBackgroundTasksOfAnApplicationBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		jobs := creche.New(creche.Options{Background: creche.Background{Limit: 1, Queue: -1}})
+		s := serving(t, creche.Options{}, creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			return jobs.Go(r.Context(), "job", func(context.Context) error { time.Sleep(time.Second); return nil })
+		}))
+		wantReply(t, <-s.ask(t), http.StatusOK, "")
+		wantReply(t, <-s.ask(t), http.StatusServiceUnavailable, "")
+		s.leave()
+		wantErr(t, s.end(), nil)
+		time.Sleep(time.Second)
+	})
 }

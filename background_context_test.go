@@ -171,32 +171,99 @@ func TestBackgroundTasksOfTwoApplications(t *testing.T) {
 	})
 }
 
+// inWhich are contexts that a task of ctx may start its successor in, and that
+// have no values of their own.
+var inWhich = []struct {
+	name string
+	call func(ctx context.Context, f func(ctx context.Context) error) error
+}{
+	{"itself", func(ctx context.Context, f func(context.Context) error) error { return f(ctx) }},
+	{"within a time", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.FailAfter(ctx, time.Minute, f)
+	}},
+	{"in a shield", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.Shield(ctx, time.Minute, f)
+	}},
+	{"in a nursery", func(ctx context.Context, f func(context.Context) error) error { return nursery.All(ctx, f) }},
+	{"in a task with a handle", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
+			_, err := nursery.Async(n, func(ctx context.Context) (any, error) { return nil, f(ctx) }).Wait(ctx)
+			return err
+		})
+	}},
+	{"in a task that says when it is ready", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.Run(ctx, func(ctx context.Context, n *nursery.Nursery) error {
+			_, err := nursery.Start(ctx, n, func(ctx context.Context, ready func(any)) error {
+				ready(nil)
+				return f(ctx)
+			})
+			return err
+		})
+	}},
+	{"in helpers", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error {
+			nursery.Async(n, func(ctx context.Context) (any, error) { return nil, f(ctx) }, nursery.Helper())
+			return nil
+		})
+	}},
+	{"in several of them", func(ctx context.Context, f func(context.Context) error) error {
+		return nursery.Timeout(func(ctx context.Context) error {
+			return nursery.All(ctx, func(ctx context.Context) error { return nursery.Shield(ctx, time.Minute, f) })
+		}, time.Minute)(ctx)
+	}},
+}
+
 // A task that starts its successor for ever must not keep all that went before
 // it.
 //
 // B1
 func TestATaskThatStartsItsSuccessor(t *testing.T) {
-	const generations = 100_000
-	app, seen := watched(creche.Options{})
-	done := make(chan uint64)
-	left := generations
-	var next func(ctx context.Context) error
-	next = func(ctx context.Context) error {
-		if left--; left > 0 {
-			return creche.Go(ctx, "next", next)
-		}
-		if got := ctx.Value(traceKey{}); got != "trace-1" {
-			t.Errorf("got value %v, want trace-1", got)
-		}
-		done <- heap()
-		return nil
+	const generations = 30_000
+	for _, tt := range inWhich {
+		t.Run(tt.name, func(t *testing.T) {
+			app, seen := watched(creche.Options{})
+			done := make(chan uint64)
+			left := generations
+			var next func(ctx context.Context) error
+			next = func(ctx context.Context) error {
+				if left--; left > 0 {
+					return tt.call(ctx, func(ctx context.Context) error { return creche.Go(ctx, "next", next) })
+				}
+				if got := ctx.Value(traceKey{}); got != "trace-1" {
+					t.Errorf("got value %v, want trace-1", got)
+				}
+				done <- heap()
+				return nil
+			}
+			before := heap()
+			wantErr(t, app.Go(context.WithValue(t.Context(), traceKey{}, "trace-1"), "first", next), nil)
+			if after := <-done; after > before+1<<20 {
+				t.Errorf("got %d KiB more on the heap, want no more than for one task", (after-before)>>10)
+			}
+			seen.wantOnce(t)
+		})
 	}
-	before := heap()
-	wantErr(t, app.Go(context.WithValue(t.Context(), traceKey{}, "trace-1"), "first", next), nil)
-	if after := <-done; after > before+2<<20 {
-		t.Errorf("got %d KiB more on the heap, want no more than for one task", (after-before)>>10)
+}
+
+// What a task has added it keeps.
+//
+// B1
+func TestASuccessorHasTheValuesOfItsPredecessor(t *testing.T) {
+	for _, tt := range inWhich {
+		in(t, tt.name, func(t *testing.T) {
+			app, seen := watched(creche.Options{})
+			wantErr(t, app.Go(t.Context(), "first", func(ctx context.Context) error {
+				return tt.call(context.WithValue(ctx, traceKey{}, "trace-1"), func(ctx context.Context) error {
+					return creche.Go(ctx, "next", func(ctx context.Context) error {
+						checkDetached(t, ctx, app)
+						return nil
+					})
+				})
+			}), nil)
+			synctest.Wait()
+			seen.wantOnce(t)
+		})
 	}
-	seen.wantOnce(t)
 }
 
 func heap() uint64 {
@@ -207,7 +274,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestGoMisusePanics(t *testing.T) {
+func TestBackgroundMisusePanics(t *testing.T) {
 	var none context.Context
 	task := func(context.Context) error { return errors.New("must not run") }
 	app := creche.New(creche.Options{})
@@ -222,6 +289,7 @@ func TestGoMisusePanics(t *testing.T) {
 		},
 		{"a nil context", "creche: Go: nil context", func() error { return creche.Go(none, "job", task) }},
 		{"a nil context for an App", "creche: Go: nil context", func() error { return app.Go(none, "job", task) }},
+		{"a nil context for a shutdown", "creche: Shutdown: nil context", func() error { return app.Shutdown(none) }},
 		{"a nil task", "creche: Go: nil task", func() error { return app.Go(t.Context(), "job", nil) }},
 	}
 	for _, tt := range tests {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
@@ -22,6 +23,15 @@ var (
 	ErrShutdown = fmt.Errorf("creche: server is shutting down: %w", errorhandlers.ErrDraining)
 )
 
+// timeLimit is [ErrRequestTimeout] of a request that had so much time.
+type timeLimit time.Duration
+
+func (l timeLimit) Error() string {
+	return fmt.Sprintf("creche: request timed out after %v", time.Duration(l))
+}
+
+func (l timeLimit) Unwrap() error { return ErrRequestTimeout }
+
 // requestCause says why the context around a request's nursery ended.
 // net/http cancels without a cause when the client leaves; everything else
 // says what it is.
@@ -33,6 +43,19 @@ func requestCause(cause error) error {
 		return ErrClientGone
 	case cause == context.DeadlineExceeded:
 		return ErrRequestTimeout
+	}
+	return cause
+}
+
+// errBaseEnded is why a request ends whose BaseContext was cancelled without a
+// cause, which is how net/http says that a client has left. This one waits for an
+// answer.
+var errBaseEnded = fmt.Errorf("creche: the server's BaseContext has ended: %w", errorhandlers.ErrDraining)
+
+// baseCause says why a BaseContext ended.
+func baseCause(cause error) error {
+	if cause == context.Canceled {
+		return errBaseEnded
 	}
 	return cause
 }

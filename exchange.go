@@ -44,7 +44,11 @@ func (a *App) Through(router Router) func(http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Middleware: nil handler")
 		}
-		return &middleware{setting: s, next: next}
+		h := &middleware{setting: s, next: next}
+		if router != nil {
+			return h
+		}
+		return a.unlessMisplaced(next, h)
 	}
 }
 

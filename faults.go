@@ -14,7 +14,7 @@ import (
 // Check returns all faults of the configuration together, or nil: options
 // out of range, budgets that do not add up, rules that contradict each other,
 // rules in the shape of a router that is none of those the App has been given so
-// far, if it has been given one, and services that are none.
+// far, if it has been given one or serves, and services that are none.
 func (a *App) Check() error { return together(a.allFaults(), a.checkServices()) }
 
 // allFaults returns all but those of the services.

@@ -18,6 +18,9 @@ const defaultHold = 2048
 // the rules are to say instead.
 const leastHold = 64
 
+// mostPooled is the largest buffer that is kept for another response.
+const mostPooled = 64 << 10
+
 // response is where a response goes, how far it has come, and the part of it
 // that is kept back until the tasks are joined. Handlers never see it, and
 // their writer is for one goroutine that ends before the exchange: so it is
@@ -29,6 +32,7 @@ type response struct {
 	opening headers // once it is shown: what outer middleware had set
 	written headers // once it is shown: as the handler's WriteHeader found it
 	status  int     // 0: nothing written yet
+	sent    int     // what it was when it was committed
 	length  int64   // the Content-Length declared, or -1
 	body    []byte
 	unheard error // what a write failed with because the client has left
@@ -143,17 +147,26 @@ func (x *Exchange) state() state {
 // written reports whether a response is held.
 func (x *Exchange) written() bool { return x.response.status != 0 }
 
+// sent returns the status that is held or has left, and 0 if there is none.
+func (x *Exchange) sent() int {
+	if x.state() == open {
+		return x.response.status
+	}
+	return x.response.sent
+}
+
 // release gives the response of x, emptied, back to the pool. That of a hijacked
-// connection is not from there.
+// connection is not from there, and one that has grown large would be kept for
+// responses that are not.
 func (x *Exchange) release() {
 	h := x.response
 	x.response = nil
-	if h.state == hijacked {
+	if h.state == hijacked || cap(h.body) > mostPooled {
 		return
 	}
 	h.reset()
 	h.opening.clear()
-	h.w, h.state, h.shown, h.unheard = nil, open, false, nil
+	h.w, h.state, h.shown, h.sent, h.unheard = nil, open, false, 0, nil
 	x.App().responses.Put(h)
 }
 
@@ -163,7 +176,7 @@ func (x *Exchange) commit() {
 	if h.state != open || h.status == 0 {
 		return
 	}
-	h.state = committed
+	h.state, h.sent = committed, h.status
 	if h.shown {
 		h.sendHeader()
 	} else {

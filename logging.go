@@ -40,6 +40,14 @@ func (s *server) logCancelling() {
 	}
 }
 
+// logCutShort tells how many background tasks were cut short beyond those that have
+// a line each.
+func (s *server) logCutShort() {
+	if more := s.app.cutShort.Load() - mostCutShort; more > 0 {
+		s.app.logWarning(s.base, "creche: more background tasks cut short", slog.Int64("tasks", more))
+	}
+}
+
 // logStopped tells that the server has stopped. It returns err, as Serve is
 // about to.
 func (s *server) logStopped(err error) error {

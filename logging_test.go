@@ -3,6 +3,7 @@ package creche_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -140,6 +141,32 @@ func TestTheLogNamesTheServiceThatListens(t *testing.T) {
 	}
 }
 
+// Of thousands of tasks that the stop cuts short not each has a line.
+//
+// B5, B7
+func TestTheLogOfManyTasksThatAreCutShort(t *testing.T) {
+	for _, tt := range []struct{ tasks, lines, more int }{{3, 3, 0}, {10, 10, 0}, {11, 10, 1}, {5000, 10, 4990}} {
+		in(t, fmt.Sprint(tt.tasks, " tasks"), func(t *testing.T) {
+			var log journal
+			s := prepared(creche.Options{})
+			s.App = creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger()})
+			for range tt.tasks {
+				wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), nil)
+			}
+			s.start(t, s.listener, http.NotFoundHandler())
+			s.leave()
+			wantErr(t, s.end(), nil)
+			if got := strings.Count(log.String(), `msg="creche: background task cut short" task=job`); got != tt.lines {
+				t.Errorf("got %d lines of tasks, want %d", got, tt.lines)
+			}
+			more := fmt.Sprintf(`level=WARN msg="creche: more background tasks cut short" tasks=%d`, tt.more)
+			if got := strings.Contains(log.String(), more); got != (tt.more > 0) {
+				t.Errorf("got the line %q: %v, want %v\n%s", more, got, tt.more > 0, log.String())
+			}
+		})
+	}
+}
+
 // A start that fails before there is an address is told by Serve alone.
 //
 // B8
@@ -151,13 +178,13 @@ func TestAStartThatFailsAtOnceLogsNothing(t *testing.T) {
 	}
 }
 
-// panics is a slog.Handler that does, but for the address.
+// panics is a slog.Handler that does, where a stop is logged.
 type panics struct{ slog.Handler }
 
 func (panics) Enabled(context.Context, slog.Level) bool { return true }
 
 func (panics) Handle(_ context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "stop") {
+	if strings.Contains(r.Message, "stop") || strings.Contains(r.Message, "second signal") {
 		panic(r.Message)
 	}
 	return nil
@@ -292,5 +319,33 @@ func TestLogReportOutsideOfAnyApplication(t *testing.T) {
 	creche.LogReport(t.Context(), nursery.Report{Nursery: "mine", Failure: nursery.Failure{Err: errJob, Task: "job"}})
 	if got, want := logged.lines(), `ERROR msg="creche: failure" nursery=mine task=job error="the job failed"`; len(got) != 1 || got[0] != want {
 		t.Errorf("got log %q, want %s", got, want)
+	}
+}
+
+// mild is an error that is no cause for alarm. Its nil pointer has no level.
+type mild struct{ level slog.Level }
+
+func (*mild) Error() string       { return "mild" }
+func (m *mild) Level() slog.Level { return m.level }
+
+func TestAnErrorMaySayAtWhatLevelItIsLogged(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"one that does", &mild{slog.LevelWarn}, `WARN msg="creche: failure" error=mild`},
+		{"one that does not", errJob, `ERROR msg="creche: failure" error="the job failed"`},
+		{"one around it", fmt.Errorf("not so %w", &mild{slog.LevelWarn}), `ERROR msg="creche: failure" error="not so mild"`},
+		{"one that cannot", (*mild)(nil), `ERROR msg="creche: failure" error=mild`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var logged journal
+			app := creche.New(creche.Options{Logger: logged.logger()})
+			app.Report(t.Context(), "", tt.err)
+			if got := logged.lines(); len(got) != 1 || got[0] != tt.want {
+				t.Errorf("got log %q, want %s", got, tt.want)
+			}
+		})
 	}
 }

@@ -72,8 +72,9 @@ func reported(leaf error) (is bool) {
 const longestChain = 1 << 18
 
 // reportRest reports the leaves of err that chosen does not answer, and those
-// that it answers only by saying that something is wrong here; but not what
-// one of told, which have been reported, tells of. The log also has the rules
+// that it answers only by saying that something is wrong here, be it with a status
+// that a router's own error handler has chosen; but not what one of told, which
+// have been reported, tells of. The log also has the rules
 // that were for a leaf and did not answer it, by the search that found chosen.
 func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.Answer, err error, told []error, below ...nursery.Report) {
 	skipped := sync.OnceValue(func() []errorhandlers.Skipped { return search.Explain(err, x.rules()).Skipped })
@@ -82,13 +83,27 @@ func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.
 			x.App().observeWith(x.scope(), x.reportOf(leaf, below), func() []slog.Attr { return skippedFor(leaf, skipped()) })
 		}
 	}
+	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
+	if !ours && chosen.Rule == nil && chosen.Err != nil && chosen.Leaf == nil && isOne(err) {
+		return // in place of the plain 500
+	}
 	for leaf := range chosen.Rest(err) {
 		report(leaf)
 	}
-	ours := chosen.Rule == nil && chosen.Status >= 500 && chosen.Status != http.StatusServiceUnavailable
 	if ours && chosen.Leaf != nil {
 		report(chosen.Leaf)
 	}
+}
+
+// isOne reports whether err is one failure.
+func isOne(err error) bool {
+	leaves := 0
+	for range nursery.Leaves(err) {
+		if leaves++; leaves > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // skippedFor returns as an attribute those of skipped that were for leaf. On a
@@ -197,12 +212,23 @@ var reporterKey = &contextKey{"reporter"}
 
 func (by reporter) log(ctx context.Context, r nursery.Report) {
 	attrs := append(r.LogAttrs(), whence(ctx)...)
-	by.app.logError(ctx, "creche: "+r.Kind(), append(attrs, by.more()...)...)
+	by.app.logAt(ctx, levelOf(r.Err), "creche: "+r.Kind(), append(attrs, by.more()...)...)
+}
+
+// levelOf returns the level at which err is logged: its own, if it has one.
+func levelOf(err error) (level slog.Level) {
+	level = slog.LevelError
+	defer func() { _ = recover() }() // of a typed nil
+	if own, ok := err.(slog.Leveler); ok {
+		level = own.Level()
+	}
+	return level
 }
 
 // LogReport logs r as an application does that has no [Options.Observe], with the
-// request that failed and the rules that were for an error and did not answer it.
-// It is for observers that do more than log, and is given what they were:
+// request that failed and the rules that were for an error and did not answer it:
+// at level error or, if r.Err itself is a [slog.Leveler], at its own. It is for
+// observers that do more than log, and is given what they were:
 //
 //	Observe: func(ctx context.Context, r nursery.Report) {
 //		failures.Add(1)
@@ -259,26 +285,34 @@ func methodAndPath(method, path string) []slog.Attr {
 	return []slog.Attr{slog.String("method", method), slog.String("path", path)}
 }
 
-// logError logs. A logger that panics must not cost a client its answer either: it
+func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelError, msg, attrs...)
+}
+
+func (a *App) logWarning(ctx context.Context, msg string, attrs ...slog.Attr) {
+	a.logAt(ctx, slog.LevelWarn, msg, attrs...)
+}
+
+// logAt logs. A logger that panics must not cost a client its answer either: it
 // may do so because a value of ctx cannot be asked for, and else there is that of
 // the process, which is told of the panic, too.
-func (a *App) logError(ctx context.Context, msg string, attrs ...slog.Attr) {
+func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
 	var broken any
-	try := func(log *slog.Logger, ctx context.Context, msg string, attrs ...slog.Attr) (done bool) {
+	try := func(log *slog.Logger, ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) (done bool) {
 		defer func() {
 			if v := recover(); v != nil {
 				broken = v
 			}
 		}()
-		log.LogAttrs(ctx, slog.LevelError, msg, attrs...)
+		log.LogAttrs(ctx, level, msg, attrs...)
 		return true
 	}
-	if try(a.log(), ctx, msg, attrs...) {
+	if try(a.log(), ctx, level, msg, attrs...) {
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, "creche: panic in Options.Logger", slog.Any("panic", broken))
-	_ = try(a.log(), ctx, msg, attrs...) || try(slog.Default(), ctx, msg, attrs...)
+	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	_ = try(a.log(), ctx, level, msg, attrs...) || try(slog.Default(), ctx, level, msg, attrs...)
 }
 
 // tell returns false if the observer panicked: that must not cost a client

@@ -29,7 +29,8 @@ type Router interface {
 	// leaves those it returns false for to the exchange, which knows
 	// [errorhandlers.Handler] and the default answers, [Exchange.Problem].
 	// Those it accepted it has to take. R is the exchange's request with a
-	// context that has not ended.
+	// context that has not ended. Where there is no Rule, the status that it sends
+	// decides whether the error is a failure to be reported.
 	Answer(x *Exchange, r *http.Request, a errorhandlers.Answer) (handled bool, err error)
 }
 

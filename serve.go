@@ -22,6 +22,8 @@ type life struct {
 	ending bool  // background work is told to end
 	cause  error // of the Stop that came first
 
+	retired chan struct{} // closed when Shutdown has joined the background; nil without it
+
 	ready    atomic.Bool
 	stop     chan struct{} // closed by Stop, or when Serve has stopped
 	signals  signals
@@ -41,13 +43,20 @@ func (l *life) backgroundEnds() bool {
 	return l.ending
 }
 
+// serves reports whether there was a Serve.
+func (l *life) serves() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.served
+}
+
 func (l *life) endBackground() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ending = true
 }
 
-// begin reports whether this is the first Serve.
+// begin notes a Serve, and reports whether this is the first Serve.
 func (l *life) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +169,7 @@ type server struct {
 func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, h http.Handler) error {
 	s := &server{app: a, stopping: make(chan struct{}), ended: make(chan struct{})}
 	close(s.ended) // until it accepts
-	s.base = context.WithValue(context.WithoutCancel(ctx), appKey, a)
+	s.base = &servingContext{context.WithoutCancel(ctx), a}
 	s.hurry, s.now = context.WithCancel(s.base)
 	defer s.now()
 	if !a.options.IgnoreSignals {
@@ -170,6 +179,7 @@ func (a *App) serve(ctx context.Context, addr string, listeners []net.Listener, 
 	s.tasks.Open(s.base, nursery.Title("server"), nursery.OnPanic(nursery.ReturnPanics), nursery.Observe(a.observe))
 	s.open(h)
 	s.listenOn(listeners)
+	a.expectSome()
 	failed := a.Check()
 	if failed == nil && len(listeners) == 0 {
 		failed = s.listen(ctx, addr)
@@ -221,7 +231,7 @@ func (s *server) open(h http.Handler) {
 		h = s.http.Handler
 	}
 	s.http.Handler = a.life.count(h)
-	s.http.BaseContext = s.baseContext(requests, s.http.BaseContext)
+	s.http.BaseContext = baseContext(requests, &s.tasks, s.http.BaseContext)
 	conns := &a.life.conns
 	meet, follow := conns.meet, conns.follow
 	if first := s.http.ConnContext; first != nil {
@@ -233,29 +243,29 @@ func (s *server) open(h http.Handler) {
 	s.http.ConnContext, s.http.ConnState = meet, follow
 }
 
-// baseContext returns a hook whose contexts are the requests nursery's, with
-// the values of those that the caller's hook makes, and which end with either.
-func (s *server) baseContext(requests context.Context, theirs func(net.Listener) context.Context) func(net.Listener) context.Context {
+// baseContext returns a hook whose contexts are base, with the values of those that
+// the caller's hook makes, and which end with either: tasks of n see to that.
+func baseContext(base context.Context, n *nursery.Nursery, theirs func(net.Listener) context.Context) func(net.Listener) context.Context {
 	if theirs == nil {
-		return func(net.Listener) context.Context { return requests }
+		return func(net.Listener) context.Context { return base }
 	}
 	return func(ln net.Listener) context.Context {
 		values := theirs(ln)
-		base := &detached{Context: requests, values: values}
+		both := &detached{Context: base, values: values}
 		if values.Done() == nil {
-			return base
+			return both
 		}
-		both, end := context.WithCancelCause(base)
-		s.tasks.Go(func(own context.Context) error {
+		either, end := context.WithCancelCause(both)
+		n.Go(func(own context.Context) error {
 			select {
 			case <-values.Done():
-				end(context.Cause(values))
+				end(baseCause(context.Cause(values)))
 			case <-own.Done():
 				end(nil)
 			}
 			return nil
 		})
-		return both
+		return either
 	}
 }
 
@@ -308,7 +318,7 @@ func (s *server) start(ctx context.Context) error {
 		if s.halted(ctx) {
 			return nil
 		}
-		v.open(s.base)
+		v.open(s, ctx)
 		s.opened = append(s.opened, v)
 		if err := v.start(s.stopping, within, a.stopping.Abandoned); err != nil {
 			return err

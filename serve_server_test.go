@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/creche-go/creche"
+	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery"
 	"github.com/creche-go/creche/nursery/nurserytest"
 )
@@ -58,24 +59,43 @@ func TestAServerThatIsGiven(t *testing.T) {
 	})
 }
 
-// A base context that ends ends the requests, as it does without us.
+// A base context that ends ends the requests, as it does without us. Their clients
+// are there, and get an answer.
 //
-// B9
+// B9, R3, R5
 func TestABaseContextThatEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		base, end := context.WithCancelCause(t.Context())
-		s := prepared(creche.Options{Server: &http.Server{BaseContext: func(net.Listener) context.Context { return base }}})
-		cause := make(chan error, 2)
-		s.start(t, s.listener, s.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done()
-			cause <- context.Cause(r.Context())
-		})))
-		s.ask(t)
-		end(errStop)
-		wantErr(t, <-cause, errStop)
-		s.leave()
-		wantErr(t, s.end(), nil)
-	})
+	for name, tt := range map[string]struct{ cause, want error }{
+		"with a cause": {errStop, errStop},
+		"without one":  {nil, errorhandlers.ErrDraining},
+	} {
+		in(t, name, func(t *testing.T) {
+			base, end := context.WithCancelCause(t.Context())
+			s := prepared(creche.Options{Server: &http.Server{BaseContext: func(net.Listener) context.Context { return base }}})
+			cause := make(chan error, 2)
+			s.start(t, s.listener, s.Middleware(creche.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+				if r.Header.Get("Warm") != "" { // clients repeat a request only on a connection that was used before
+					return nil
+				}
+				<-r.Context().Done()
+				cause <- context.Cause(r.Context())
+				return r.Context().Err()
+			})))
+			ask(t, s.client, http.MethodGet, "http://creche.test/", func(r *http.Request) { r.Header.Set("Warm", "yes") })
+			answer := s.ask(t)
+			end(tt.cause)
+			wantErr(t, <-cause, tt.want)
+			status := http.StatusServiceUnavailable
+			if tt.cause != nil {
+				status = http.StatusInternalServerError
+			}
+			wantReply(t, <-answer, status, "")
+			if len(cause) != 0 {
+				t.Error("the handler ran again")
+			}
+			s.leave()
+			wantErr(t, s.end(), nil)
+		})
+	}
 }
 
 // A hook that panics ends the server as gracefully as anything, and is told.

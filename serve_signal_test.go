@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -56,6 +57,10 @@ func TestSignals(t *testing.T) {
 			signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, pause: pause, answer: cancelled,
 		},
 		{
+			name: "whatever the logger makes of it", mode: "panicking logger",
+			signals: []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, answer: cancelled,
+		},
+		{
 			name: "Stop is no signal", mode: "Stop",
 			signals: []syscall.Signal{syscall.SIGTERM}, answer: "done", err: errStop.Error(),
 		},
@@ -77,7 +82,11 @@ func TestSignals(t *testing.T) {
 			if tt.answer == "done" {
 				_, _ = io.WriteString(c.stdin, "go on\n")
 			}
+			began := time.Now()
 			wantReply(t, <-c.answer, http.StatusOK, tt.answer)
+			if took := time.Since(began); took > grace/2 {
+				t.Errorf("the answer: got it after %v, want it at once", took)
+			}
 			_ = c.stdin.Close()
 			c.want("serve: " + tt.err)
 			if err := c.cmd.Wait(); err != nil {
@@ -86,6 +95,9 @@ func TestSignals(t *testing.T) {
 		})
 	}
 }
+
+// grace is what the requests of the child have at least.
+const grace = 10 * time.Second
 
 // pause is how long after a signal the same one is another, with some to spare.
 const pause = 250 * time.Millisecond
@@ -216,6 +228,8 @@ func childServer(t *testing.T, mode string) {
 	ctx := t.Context()
 	o := creche.Options{Logger: quiet, Listening: func(addr net.Addr) { say("listening %v", addr) }}
 	switch mode {
+	case "panicking logger":
+		o.Logger = slog.New(panics{})
 	case "IgnoreSignals":
 		o.IgnoreSignals = true
 		fallthrough

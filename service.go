@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/creche-go/creche/nursery"
@@ -29,7 +28,8 @@ type Service struct {
 	// Run is what the service does, or waits until the service has ended. It
 	// is called when Start has returned nil. If it returns before the
 	// application stops, be it with nil, the application stops, in order, and
-	// [App.Serve] returns a [*ServiceError]. [nursery.Draining] tells it that
+	// [App.Serve] returns a [*ServiceError]. (The end of the context that Serve was
+	// given is the stop: it may return because of that.) [nursery.Draining] tells it that
 	// the application stops; its context ends, with cause [ErrShutdown], when
 	// its turn has come and Stop has returned.
 	Run func(ctx context.Context) error
@@ -40,8 +40,10 @@ type Service struct {
 	Stop func(ctx context.Context) error
 }
 
-// Daemon returns a Service of one function that runs until its context ends. A
-// nil task panics.
+// Daemon returns a Service of one function that runs until its context ends. One
+// that returns before stops the application. For a job that is due now and then,
+// and may fail, there is [nursery.Every] of a [nursery.BestEffort], for a
+// consumer that is to be started again [nursery.Restart]. A nil task panics.
 func Daemon(task func(ctx context.Context) error) Service {
 	if task == nil {
 		panic("creche: Daemon: nil task")
@@ -54,7 +56,11 @@ func Daemon(task func(ctx context.Context) error) Service {
 // application's: metrics, probes, a redirect to HTTPS. It stops as
 // [http.Server.Shutdown] does, and closes what is left when its time is up. What
 // srv leaves open gets the safe values of [Options.Server]. The bound address is
-// logged, with the service's name; srv.BaseContext is told it, too. A nil srv panics.
+// logged, with the service's name; srv.BaseContext is told it, too.
+//
+// Its requests belong to the service: [Go] finds the application, [nursery.Draining]
+// closes for them when it stops, and their context, which has the values of Serve's
+// and of what a BaseContext of srv returns, ends with the service. A nil srv panics.
 func Server(srv *http.Server) Service {
 	if srv == nil {
 		panic("creche: Server: nil server")
@@ -65,6 +71,7 @@ func Server(srv *http.Server) Service {
 		Start: func(ctx context.Context) (err error) {
 			log := logOf(ctx)
 			s.secure(log)
+			s.BaseContext = baseContext(ctx, nursery.From(ctx), s.BaseContext)
 			if ln, err = s.listen(ctx, ""); err == nil {
 				logListening(ctx, log, ln.Addr())
 			}
@@ -165,15 +172,17 @@ type service struct {
 	ctx     context.Context // the nursery's
 	stopper nursery.Nursery // of the call of Stop
 	started bool
-	asked   atomic.Bool // it may end
-	// hears is told how what runs now ends, and of the failure of critical
-	// tasks that the service starts in its nursery.
-	hears atomic.Pointer[func(nursery.Failure)]
+	hearing *hearing        // of what runs in nursery
+	serving context.Context // what Serve was given
+	asked   func() bool     // whether it may end
 }
 
-// open readies the nursery of v, in which ctx's values are seen.
-func (v *service) open(ctx context.Context) {
-	v.ctx = v.nursery.Open(context.WithValue(ctx, serviceKey, v.name), v.options(func(f nursery.Failure) { (*v.hears.Load())(f) })...)
+// open readies the nursery of v, in which the values of s are seen. Serving is the
+// context of Serve.
+func (v *service) open(s *server, serving context.Context) {
+	v.hearing, v.serving = newHearing(), serving
+	v.asked = func() bool { return s.halted(serving) }
+	v.ctx = v.nursery.Open(context.WithValue(s.base, serviceKey, v.name), v.options(v.hearing.hear)...)
 }
 
 func (v *service) options(critical func(nursery.Failure)) []nursery.Option {
@@ -199,49 +208,46 @@ func (v *service) failed(doing string, err error) error {
 	return &ServiceError{Service: v.name, Doing: doing, Err: err}
 }
 
-// withoutEchoes drops from err what only says that ctx was cancelled. That a
-// deadline passed is worth telling.
+// withoutEchoes drops from err what only says that ctx has ended.
 func withoutEchoes(ctx context.Context, err error) error {
-	if ctx.Err() != context.Canceled {
+	ended, cause := ctx.Err(), context.Cause(ctx)
+	if ended == nil {
 		return err
 	}
-	cause := context.Cause(ctx)
 	return nursery.Filter(err, func(leaf error) bool {
-		return !nursery.Is(leaf, context.Canceled) && !nursery.Is(leaf, cause)
+		return !nursery.Is(leaf, ended) && !nursery.Is(leaf, cause)
 	})
 }
+
+// news drops from err what only says that v was told to end: by its own context,
+// or by that of Serve, which a service may have kept.
+func (v *service) news(err error) error { return withoutEchoes(v.serving, withoutEchoes(v.ctx, err)) }
 
 // start calls Start and, if that returns nil, Run. It gives up on Start when
 // within is over, which is a failure, or halt is closed, which is none: then
 // Start is cancelled, and left behind if it has not returned after grace.
 func (v *service) start(halt <-chan struct{}, within, grace time.Duration) error {
 	err := v.callStart(halt, within, grace)
-	if err != nil || !v.started {
-		v.asked.Store(true)
-		return v.failed("start", err)
+	doing := "start"
+	if err == nil && v.started {
+		doing = "run"
 	}
-	hears := v.ended
-	v.hears.Store(&hears)
-	if v.Run != nil {
-		v.do(&v.nursery, "run", v.Run, func(f nursery.Failure) {
-			if f.Err == nil && !v.asked.Load() {
+	passOn := func(f nursery.Failure) { v.ended(doing, f) }
+	for _, f := range v.hearing.judged(passOn) { // beside err
+		passOn(f)
+	}
+	if doing == "run" && v.Run != nil {
+		v.do(&v.nursery, doing, v.Run, func(f nursery.Failure) {
+			if f.Err == nil && !v.asked() {
 				f.Err = ErrServiceEnded
 			}
-			v.ended(f)
+			v.ended(doing, f)
 		})
 	}
-	return nil
+	return v.failed("start", err)
 }
 
 func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (failed error) {
-	result := make(chan error, 2)
-	hears := func(f nursery.Failure) {
-		select {
-		case result <- f.Err:
-		default: // a critical task that Start has started failed, and another
-		}
-	}
-	v.hears.Store(&hears)
 	if v.Start == nil {
 		v.started = true
 		return nil
@@ -250,11 +256,12 @@ func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (
 	if within > 0 {
 		late = time.After(within)
 	}
-	v.do(&v.nursery, "start", v.Start, hears)
+	v.do(&v.nursery, "start", v.Start, v.hearing.hear)
 	select {
-	case err := <-result:
+	case <-v.hearing.some:
+		err := v.hearing.first()
 		v.started = err == nil
-		return err
+		return v.news(err)
 	case <-halt:
 		v.nursery.Cancel(ErrShutdown)
 	case <-late:
@@ -262,27 +269,26 @@ func (v *service) callStart(halt <-chan struct{}, within, grace time.Duration) (
 		v.nursery.Cancel(failed)
 	}
 	select {
-	case err := <-result:
+	case <-v.hearing.some:
+		err := v.hearing.first()
 		v.started = err == nil // all the same, so it has to be stopped
-		return together(failed, withoutEchoes(v.ctx, err))
+		return together(failed, v.news(err))
 	case <-time.After(grace):
 		return failed
 	}
 }
 
-// ended is told how Run ended, or that a critical task of the service failed.
-func (v *service) ended(f nursery.Failure) {
-	if err := withoutEchoes(v.ctx, f.Err); err != nil {
-		f.Err = v.failed("run", err)
+// ended is told how Start or Run ended, or that a critical task of the service
+// failed.
+func (v *service) ended(doing string, f nursery.Failure) {
+	if err := v.news(f.Err); err != nil {
+		f.Err = v.failed(doing, err)
 		v.app.stopBecause(nursery.Report{Nursery: "service " + v.name, Failure: f}, f.Err)
 	}
 }
 
 // drain tells v that the application stops.
-func (v *service) drain() {
-	v.asked.Store(true)
-	v.nursery.Drain(-1)
-}
+func (v *service) drain() { v.nursery.Drain(-1) }
 
 // stop ends v, until a moment at which it is left behind. It returns how Stop
 // failed.
@@ -304,19 +310,18 @@ func (v *service) callStop(s *server, until time.Time) (failed error) {
 	reserve := min(patience, time.Until(until)/2)
 	ctx, cancel := context.WithDeadline(s.hurry, until.Add(-reserve))
 	defer cancel()
-	result := make(chan error, 1)
-	hears := func(f nursery.Failure) {
-		select {
-		case result <- f.Err:
-		default:
+	h := newHearing()
+	v.stopper.Open(ctx, v.options(h.hear)...)
+	v.do(&v.stopper, "stop", v.Stop, h.hear)
+	waitFor(context.Background(), until, s.joining(v.stopper.JoinOwned)) // if it is not over left tells of it
+	for _, f := range h.judged(func(f nursery.Failure) { v.ended("stop", f) }) {
+		err := f.Err
+		if ctx.Err() == context.Canceled { // that its deadline passed is worth telling
+			err = withoutEchoes(ctx, err)
 		}
+		failed = together(failed, v.failed("stop", err))
 	}
-	v.stopper.Open(ctx, v.options(hears)...)
-	v.do(&v.stopper, "stop", v.Stop, hears)
-	if !waitFor(context.Background(), until, s.joining(v.stopper.JoinOwned)) {
-		return nil // left tells of it
-	}
-	return v.failed("stop", withoutEchoes(ctx, <-result))
+	return failed
 }
 
 // left lists what still runs of v.

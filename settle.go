@@ -45,7 +45,7 @@ func (x *Exchange) cutShort(parent context.Context) error {
 	cause := requestCause(context.Cause(parent))
 	for _, why := range []error{ErrRequestTimeout, ErrShutdown} {
 		if nursery.Is(cause, why) {
-			return why
+			return cause
 		}
 	}
 	outer := ExchangeOf(x.ctx)

@@ -36,6 +36,17 @@ func (a *App) Expect(router Router) {
 	a.shapes.routers[reflect.TypeOf(router)] = router
 }
 
+// expectSome has an App that no adapter has spoken for expect requests as net/http
+// brings them. Until it serves that may come later.
+func (a *App) expectSome() {
+	a.mu.Lock()
+	none := len(a.shapes.routers) == 0
+	a.mu.Unlock()
+	if none {
+		a.Expect(nil)
+	}
+}
+
 // special returns a router of each type that requests come through, but for that
 // of net/http, by the names of the types.
 func (a *App) special() []Router {
@@ -43,12 +54,18 @@ func (a *App) special() []Router {
 	defer a.mu.Unlock()
 	var routers []Router
 	for _, router := range a.shapes.routers {
-		if _, plain := router.(PlainRouter); !plain {
+		if isSpecial(router) {
 			routers = append(routers, router)
 		}
 	}
 	slices.SortFunc(routers, func(a, b Router) int { return strings.Compare(typeOf(a), typeOf(b)) })
 	return routers
+}
+
+// isSpecial reports whether router is another than that of net/http.
+func isSpecial(router Router) bool {
+	_, plain := router.(PlainRouter)
+	return router != nil && !plain
 }
 
 func typeOf(router Router) string { return reflect.TypeOf(router).String() }
@@ -82,7 +99,7 @@ func (s *shapes) check() error {
 			accepted = accepted || router.Accept(rule.Answer())
 		}
 		if !accepted {
-			faults = append(faults, fmt.Errorf("creche: %s is in the shape of another router: none of this application's runs a %T", name, rule.Answer()))
+			faults = append(faults, fmt.Errorf("creche: %s is in the shape of another router: none of this application's runs a %T (was Use of its adapter called?)", name, rule.Answer()))
 		}
 	}
 	return errors.Join(faults...)

@@ -62,6 +62,29 @@ func TestRulesInTheShapeOfARouterThatThereIsNone(t *testing.T) {
 	}
 }
 
+// Until the application serves its router may still come.
+//
+// E1, B5
+func TestRulesInTheShapeOfARouterWhereThereIsNoneAtAll(t *testing.T) {
+	rules := []errorhandlers.Rule{inShape(errorhandlers.IsKey(errFirst))}
+	t.Run("a fault", func(t *testing.T) {
+		app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Errors: rules})
+		wantErr(t, app.Check(), nil)
+		err := app.Serve(t.Context(), nurserytest.Listen(), http.NotFoundHandler())
+		wantTexts(t, err, "OnIs(first: secret) (", "none of this application's runs a creche_test.shaped (was Use of its adapter called?)")
+		if check := app.Check(); check == nil || check.Error() != err.Error() {
+			t.Errorf("Check after that: got %v, want %v", check, err)
+		}
+	})
+	t.Run("none with its router", func(t *testing.T) {
+		app := creche.New(creche.Options{IgnoreSignals: true, Logger: quiet, Errors: rules})
+		wantErr(t, app.Check(), nil)
+		app.Expect((*shapedRouter)(nil))
+		app.Stop(errStop)
+		wantErr(t, app.Serve(t.Context(), nurserytest.Listen(), http.NotFoundHandler()), errStop)
+	})
+}
+
 // Explain says what is on the wire, or that this depends.
 //
 // E1

@@ -51,11 +51,11 @@ func (s *server) heed(ctx context.Context) error {
 	if !heard.second(ctx) {
 		return nil
 	}
-	s.app.log().Warn("creche: second signal: cancelling what is left")
 	s.now()
 	s.app.life.endBackground()
 	s.app.requests.Cancel(ErrShutdown)
 	s.app.background.Cancel(ErrShutdown)
+	s.app.logWarning(s.base, "creche: second signal: cancelling what is left")
 	heard.settle(ctx)
 	return nil
 }
@@ -205,6 +205,7 @@ func (s *server) quiet(hurry context.Context, due time.Time) {
 // cancelled.
 func (s *server) stopBackground(due *deadlines) {
 	a := s.app
+	defer s.logCutShort()
 	a.life.endBackground()
 	a.background.Drain(-1)
 	joined := s.joining(func() error { return together(a.background.JoinOwned(), a.requests.JoinOwned()) })

@@ -11,10 +11,10 @@ import (
 // each request: for a single route, a chi Route, Group or Mount, a subtree of a
 // ServeMux. When the time is over the context of the handler and of its tasks
 // ends with [ErrRequestTimeout]. They are joined, and then the rules answer; by
-// default that is a 503. Work that is completed all the same has not timed
-// out, however late, and its response is sent; but of a handler that has written
-// nothing when it returns, not even a status, nobody knows that: it has timed
-// out, whatever it returns.
+// default that is a 503, and a line in the log, at level warn, has method, path and
+// d. Work that is completed all the same has not timed out, however late, and its
+// response is sent; but of a handler that has written nothing when it returns, not
+// even a status, nobody knows that: it has timed out, whatever it returns.
 //
 // Nothing goes on behind an answer's back: a handler that ignores its context
 // is waited for, as is one that reads a body which does not come, for which
@@ -30,7 +30,7 @@ func (a *App) Timeout(d time.Duration) func(http.Handler) http.Handler {
 		if next == nil {
 			panic("creche: Timeout: nil handler")
 		}
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, nil, next) })
+		return a.unlessMisplaced(next, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, nil, next) }))
 	}
 }
 
@@ -48,10 +48,11 @@ func (a *App) within(d time.Duration, skip int) func(w http.ResponseWriter, r *h
 		a.fault(fmt.Errorf("creche: Timeout of %v (%s): want more than 0", d, placeOf(skip)))
 		return a.Exchange
 	}
+	var timedOut error = timeLimit(d)
 	return func(w http.ResponseWriter, r *http.Request, router Router, next http.Handler) {
 		x, s := a.routed(router)
 		x.open(s, w, r)
-		ctx, cancel := context.WithTimeout((*outerContext)(x), d)
+		ctx, cancel := context.WithTimeoutCause((*outerContext)(x), d, timedOut)
 		defer cancel()
 		x.enter(ctx, next)
 	}

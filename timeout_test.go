@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,6 +65,67 @@ func TestTimeout(t *testing.T) {
 					t.Errorf("Check: got %v, want nil", err)
 				}
 			})
+		})
+	}
+}
+
+// R13: a route that is too slow is no failure, but somebody has to know of it.
+func TestTheLogOfATimeout(t *testing.T) {
+	const line = `WARN msg="creche: request timed out" method=GET path=/report`
+	late := creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		return fmt.Errorf("query: %w", r.Context().Err())
+	})
+	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	within := func(h http.Handler) func(*creche.App) http.Handler {
+		return func(a *creche.App) http.Handler { return a.Middleware(a.Timeout(2 * time.Second)(h)) }
+	}
+	for _, tt := range []struct {
+		name  string
+		h     func(a *creche.App) http.Handler
+		rules []errorhandlers.Rule
+		want  []string
+	}{
+		{"of a handler that returns an error", within(late), nil, []string{line + " limit=2s"}},
+		{"of one that returns without a word", within(silent), nil, []string{line + " limit=2s"}},
+		{"of the shorter of two", func(a *creche.App) http.Handler { return a.Timeout(time.Minute)(within(late)(a)) }, nil, []string{line + " limit=2s"}},
+		{"of a deadline from elsewhere", func(a *creche.App) http.Handler {
+			h := a.Middleware(late)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+				defer cancel()
+				h.ServeHTTP(w, r.WithContext(ctx))
+			})
+		}, nil, []string{line}},
+		{"of one that a rule answers", within(late), []errorhandlers.Rule{
+			errorhandlers.OnIs(creche.ErrRequestTimeout, func(w http.ResponseWriter, _ *http.Request, _ error) error {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return nil
+			}),
+		}, nil},
+		{"of one that has begun to answer", within(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return r.Context().Err()
+		})), nil, []string{`ERROR msg="creche: failure" nursery=request error="creche: request timed out after 2s" method=GET path=/report`}},
+		{"of one that is done all the same", within(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.WriteHeader(http.StatusOK)
+		})), nil, nil},
+		{"of no request", within(creche.Handler(func(http.ResponseWriter, *http.Request) error { return context.DeadlineExceeded })), nil, nil},
+	} {
+		in(t, tt.name, func(t *testing.T) {
+			var log journal
+			app := creche.New(creche.Options{Logger: log.logger(), Errors: tt.rules})
+			srv := nurserytest.NewServer(t, tt.h(app))
+			if res, err := srv.Client().Get(srv.URL + "/report?secret"); err == nil {
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			synctest.Wait()
+			if got := log.lines(); !slices.Equal(got, tt.want) {
+				t.Errorf("got log %q, want %q", got, tt.want)
+			}
 		})
 	}
 }

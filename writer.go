@@ -125,7 +125,7 @@ func (w *writer) room(n int) (bool, error) {
 	h := w.response
 	switch w.x().state() {
 	case closed:
-		return false, errEnded
+		return false, w.x().late()
 	case hijacked, committed:
 		return false, nil
 	}
@@ -165,7 +165,7 @@ func (w *writer) Flush() { _ = w.FlushError() }
 func (w *writer) FlushError() error {
 	switch w.x().state() {
 	case closed:
-		return errEnded
+		return w.x().late()
 	case open:
 		if !w.x().written() {
 			w.WriteHeader(http.StatusOK)
@@ -180,7 +180,7 @@ func (w *writer) FlushError() error {
 func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h := w.response
 	if h == nil {
-		return nil, nil, errEnded
+		return nil, nil, w.x().late()
 	}
 	w.x().commit()
 	if h.state == hijacked {
@@ -205,7 +205,7 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	switch w.x().state() {
 	case closed:
-		return 0, errEnded
+		return 0, w.x().late()
 	case open:
 		return copyFrom(src, w.copy)
 	}
@@ -217,7 +217,7 @@ func (w http1Writer) copy(src io.Reader) (int64, error) {
 	if w.x().written() {
 		w.x().commit()
 	} else if w.x().state() == open {
-		w.response.state = committed
+		w.response.state, w.response.sent = committed, http.StatusOK
 	}
 	n, err := io.Copy(w.response.w, src)
 	return n, w.x().heard(err)

@@ -3,6 +3,7 @@ package errorhandlers
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,8 +25,10 @@ type Explanation struct {
 	// they are tried.
 	Passed []Passed
 	// Skipped are the rules that are for one of the errors and do not answer it
-	// all the same, as far as the search came, 64 at most. That a translation is not
-	// for what it returned itself is no reason where that makes the answer.
+	// all the same, as far as the search came, 64 at most. A rule for a type is among
+	// them where the error is a pointer to that, or what that points to. That a
+	// translation is not for what it returned itself is no reason where that makes
+	// the answer.
 	Skipped []Skipped
 	// Faults are the panics of predicates and translations, as
 	// [Search.Each] returns them. An application's are joined to them.
@@ -73,6 +76,7 @@ const (
 	reasonAgain    = "what is translated already is not translated again"
 	reasonShape    = "its handler is in the shape of another router, "
 	reasonNoHTTP   = "handlers of HTTP are not run here"
+	reasonType     = "it is for type "
 )
 
 // maxSkipped is how many rules that were skipped are told. There may be one for
@@ -122,6 +126,19 @@ func (q *query) refuses(rule *Rule, err error) {
 		q.skips(rule, err, reasonNoHTTP)
 	default:
 		q.skips(rule, err, reasonShape+fmt.Sprintf("%T", rule.answer))
+	}
+}
+
+// nearly notes for an Explanation the rule for *T of an error that is a T, and the
+// other way round: the methods of a T are those of a *T as well, and so either
+// can be returned by mistake.
+func (q *query) nearly(set *Set, link error, typ reflect.Type) {
+	other := reflect.PointerTo(typ)
+	if typ.Kind() == reflect.Pointer {
+		other = typ.Elem()
+	}
+	if near := set.types.find(addressOf(other)); near != nil && near.rule != nil {
+		q.skips(near.rule, link, fmt.Sprintf("%s%v, not for %v", reasonType, other, typ))
 	}
 }
 

@@ -104,6 +104,9 @@ func (q *query) at(set *Set, link error) bool {
 			return true
 		}
 	}
+	if q.skipped != nil {
+		q.nearly(set, link, typ)
+	}
 	if len(set.named) > 0 && q.ownMethods(set, link, sentinel, typed) {
 		return true
 	}

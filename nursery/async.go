@@ -37,14 +37,14 @@ func Async[T any](n *Nursery, f func(ctx context.Context) (T, error), opts ...Ta
 	t := n.newSolo(&h.solo, opts)
 	t.stands(f)
 	t.fn = func(context.Context) error {
-		v, err := f(h.solo.ctx)
+		v, err := f(&h.solo.ctx)
 		if err == nil {
 			h.value = v
 		}
 		return err
 	}
 	if err := t.begin(true); err != nil {
-		panic("nursery: Async after the nursery closed: tasks may be started until the join has ended")
+		panic(n.tooLate("Async", ""))
 	}
 	return h
 }
@@ -95,7 +95,7 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 // heeds that, which is to return an echo of it or nil, nothing has failed, and
 // Wait returns that *Cancelled, or the result; any other error is a failure as
 // ever. A task that is still queued under a [Limit] runs all the same in its
-// turn, with its context ended. The first cancellation counts, and once the
+// turn, with its context ended. The first cancellation counts, be it that of all, and once the
 // task has ended Cancel does nothing. It does not wait.
 func (t *Task[T]) Cancel(cause error) {
 	t.mustBeStarted("Task.Cancel")

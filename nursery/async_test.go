@@ -236,6 +236,50 @@ func TestTheParentsEndCutsATaskWithAHandleShort(t *testing.T) {
 	}
 }
 
+// N5, N13: the first cancellation counts. To cancel a task that has been cancelled
+// with all others is no reason for what it left undone.
+func TestATaskIsCancelledAloneTooLate(t *testing.T) {
+	tests := []struct {
+		name   string
+		first  func(n *nursery.Nursery, cancelParent context.CancelCauseFunc)
+		opts   []nursery.TaskOption
+		by     string // what Wait returns
+		joined error
+	}{
+		{"after the parent's end", func(_ *nursery.Nursery, cancel context.CancelCauseFunc) { cancel(errGone) }, nil, "the parent", errGone},
+		{"after the nursery's", func(n *nursery.Nursery, _ context.CancelCauseFunc) { n.Cancel(errB) }, nil, "Cancel", nil},
+		{"after its dismissal", nil, []nursery.TaskOption{nursery.Helper()}, "the end of the tasks it helped", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				parent, cancel := context.WithCancelCause(t.Context())
+				var task *nursery.Task[int]
+				joined := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+					task = nursery.Async(n, func(ctx context.Context) (int, error) {
+						<-ctx.Done()
+						time.Sleep(time.Minute) // it takes long to stop
+						return 0, ctx.Err()
+					}, tt.opts...)
+					time.AfterFunc(time.Second, func() { task.Cancel(errA) })
+					if tt.first != nil {
+						tt.first(n, cancel)
+						task.Cancel(errA) // nobody has noticed the end yet
+					}
+					return nil
+				})
+				if joined != tt.joined {
+					t.Errorf("got %v from the join, want %v", joined, tt.joined)
+				}
+				_, err := task.Wait(t.Context())
+				if c := cancelled(t, err); c.By != tt.by {
+					t.Errorf("got %v from Wait, want that it was cancelled by %s", err, tt.by)
+				}
+			})
+		})
+	}
+}
+
 // N11, N13
 func TestAHandleOfADroppedTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -80,21 +80,28 @@ func pause(ctx context.Context, d time.Duration, stop <-chan struct{}) bool {
 // second, so that a nursery knows it for the echo of a cancellation; what was
 // last is then in the text, and in Last.
 type GaveUp struct {
-	Name string        // as given to Restart
-	Runs int           // how often the task ran
-	Over time.Duration // from the first start to the giving up
+	Name string        // as given in the options
+	Runs int           // how often the task ran, in all
+	Over time.Duration // from the first of these starts to the giving up
 	Last error         // what the last run ended with; nil only if it succeeded, under Always
 	cut  error         // why the context ended
+	part string        // which of the runs, and in what time, spent a budget, if not all in all of it
 }
 
 // Error tells who gave up after how many runs, the last error and, if the
-// context ended, why.
+// context ended, why. Where Restart's budget is spent, and most runs or most of
+// the time went well before, it says first what spent it: "gave up after 6
+// failures in 1.9s (7 runs in 10m1.9s)".
 func (g *GaveUp) Error() string {
 	s := "nursery: "
 	if g.Name != "" {
 		s += g.Name + ": "
 	}
-	s += fmt.Sprintf("gave up after %s in %v: ", plural(g.Runs, "run"), g.Over)
+	after := fmt.Sprintf("%s in %v", plural(g.Runs, "run"), g.Over)
+	if g.part != "" {
+		after = g.part + " (" + after + ")"
+	}
+	s += "gave up after " + after + ": "
 	if g.Last == nil {
 		s += "the last ended without an error"
 	} else {

@@ -51,7 +51,7 @@ func (n *Nursery) failsHere(index uint32, err error) {
 // exit ends n while a Goexit takes the body's goroutine away: what would have
 // been returned can only be reported.
 func (n *Nursery) exit() {
-	n.cancel(n.cancelledBy("the body", ErrGoexit))
+	n.fail(&Failure{Err: ErrGoexit})
 	n.wait()
 	n.close()
 	n.reportFailures()

@@ -33,12 +33,29 @@ var (
 // echoes of its cancellation from failures. (Only the closing of a nursery,
 // after which nothing is left to echo it, shares one.)
 type Cancelled struct {
-	Nursery string // the nursery's name, if it has one
-	By      string // a task, "the body", "the parent", "the close", or the call: "Cancel", "Drain"
-	reason  error
-	err     error // what the context's Err returns
-	parent  bool  // the parent ended
+	// Nursery is the nursery's name, if it has one.
+	Nursery string
+	// By is for people to read: a task ("task 2", "task sweep"), "the body", "the
+	// parent", "the close", "the loop" over a [MapSeq] that was left early, "the end
+	// of the tasks it helped", which cancels a [Helper], or the call: "Cancel",
+	// "Drain", and for one task alone "Task.Cancel" and, of whoever waited for it to
+	// be ready, "Start". In a [Race] the task is the one that won. Code asks Failed
+	// and ParentEnded.
+	By     string
+	reason error
+	words  *words // what has to be asked for the reason, if it is not reason
+	err    error  // what the context's Err returns
+	failed bool   // a task or the body
+	parent bool   // the parent ended
 }
+
+// Failed reports whether c was cancelled because a task or the body failed, by an
+// error, a panic or a Goexit. That is the reason then.
+func (c *Cancelled) Failed() bool { return c.failed }
+
+// ParentEnded reports whether c was cancelled because the context around the
+// nursery ended. The reason is that one's cause, or what [ParentCause] made of it.
+func (c *Cancelled) ParentEnded() bool { return c.parent }
 
 // Error tells the nursery, who cancelled it, and the reason; of a panic without
 // the stack, which was reported, for whoever is cancelled may say why.
@@ -48,14 +65,20 @@ func (c *Cancelled) Error() string {
 		s = "nursery " + c.Nursery + ": "
 	}
 	s += "cancelled by " + c.By
-	if c.reason != nil {
-		s += ": " + headline(c.reason)
+	if reason := c.Unwrap(); reason != nil {
+		s += ": " + headline(reason)
 	}
 	return s
 }
 
-// Unwrap returns the reason.
-func (c *Cancelled) Unwrap() error { return c.reason }
+// Unwrap returns the reason. The first to ask why the parent ended has the
+// function of [ParentCause], if there is one, called.
+func (c *Cancelled) Unwrap() error {
+	if c.words != nil {
+		return c.words.ask()
+	}
+	return c.reason
+}
 
 // Is makes a *Cancelled match what the cancelled context's Err returns, so
 // that code which asks errors.Is(err, context.Canceled) keeps its answer when
@@ -105,61 +128,12 @@ func (n *Nursery) cancel(c *Cancelled) {
 	}
 }
 
-// ended returns how the nursery was cancelled, noticing the parent's end if
-// nobody has yet, or nil if it is not.
-func (n *Nursery) ended() *Cancelled {
-	if c := n.cancelled.Load(); c != nil {
-		return c
-	}
-	if !n.endedAbove() {
-		return nil
-	}
-	n.parentEnded()
-	return n.cancelled.Load()
-}
-
-// endedAbove reports whether the parent has ended. It is what n.parent.Err()
-// says, but goes up through nurseries without recursion: in nurseries nested
-// deep that would have each goroutine grow its stack for the asking alone.
-func (n *Nursery) endedAbove() bool {
-	above := n.parent
-	for {
-		s, ok := above.(*scope)
-		if !ok {
-			return above.Err() != nil
-		}
-		if s.cancelled.Load() != nil {
-			return true
-		}
-		above = s.parent
-	}
-}
-
-func (n *Nursery) parentEnded() {
-	c := n.cancelledBy("the parent", causeOf(n.parent))
-	c.parent = true
-	if n.parent.Err() == context.DeadlineExceeded {
-		c.err = context.DeadlineExceeded
-	}
-	defer n.cancel(c) // even if the function of ParentCause exits: nobody else would
-	c.reason = n.parentReason()
-}
-
-// parentReason returns why the parent ended, in the words of [ParentCause].
-func (n *Nursery) parentReason() error {
-	reason := causeOf(n.parent)
-	if f := n.cfg.parentCause; f != nil {
-		n.guard("ParentCause", func() {
-			if mapped := f(reason); mapped != nil {
-				reason = mapped
-			}
-		})
-	}
-	return reason
-}
-
 // fail cancels the nursery because of f.
-func (n *Nursery) fail(f *Failure) { n.cancel(n.cancelledBy(f.whose(), f.Err)) }
+func (n *Nursery) fail(f *Failure) {
+	c := n.cancelledBy(f.whose(), f.Err)
+	c.failed = true
+	n.cancel(c)
+}
 
 func (f *Failure) whose() string {
 	switch {

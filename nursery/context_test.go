@@ -38,6 +38,32 @@ func (c *foreign) end(err error) {
 }
 
 // N22
+func TestANurserysContextIsWhatItsBodyIsGiven(t *testing.T) {
+	type key struct{}
+	var kept *nursery.Nursery
+	err := nursery.Run(context.WithValue(t.Context(), key{}, "outer"), func(ctx context.Context, n *nursery.Nursery) error {
+		kept = nursery.From(context.WithValue(ctx, key{}, "further in"))
+		if got := kept.Context(); got != ctx || got.Value(key{}) != "outer" {
+			t.Errorf("got %v with %v, want the body's", got, got.Value(key{}))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := context.Cause(kept.Context()); !errors.Is(got, nursery.ErrClosed) {
+		t.Errorf("after the end: got cause %v, want ErrClosed", got)
+	}
+	var opened nursery.Nursery
+	if got := opened.Open(t.Context()); got != opened.Context() {
+		t.Errorf("got %v, want what Open returned", opened.Context())
+	}
+	if err := opened.Join(); err != nil {
+		t.Error(err)
+	}
+}
+
+// N22
 func TestTheParentsValuesAndDeadlineAreVisible(t *testing.T) {
 	key, missing := new(int), new(int) // of the type that context's own key has
 	deadline := time.Now().Add(time.Hour)

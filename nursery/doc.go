@@ -52,7 +52,7 @@
 //   - In time: [MoveOnAfter] and [FailAfter] bound what a function may take,
 //     [Shield] keeps clean-up from being cut, and [Nursery.Drain] asks tasks to
 //     finish before it cancels them.
-//   - A task of a task: [Retry], [Restart] and [Every].
+//   - A task of a task: [Retry], [Restart], [Every] and [BestEffort].
 //   - Who fails alone: [Isolate] reports a failure (see [Observe]) instead of
 //     cancelling the siblings, unless the task is [Critical].
 //   - How many: [Limit] and [Queue]. A bound that several nurseries share is

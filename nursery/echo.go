@@ -77,7 +77,7 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 			return true, c.parent
 		case err == error(c):
 			return true, c.parent
-		case parentCause != nil && equal(err, parentCause), c.parent && equal(err, c.reason):
+		case parentCause != nil && equal(err, parentCause), c.parent && equal(err, c.Unwrap()):
 			return true, true
 		}
 		switch other := err.(type) {
@@ -87,7 +87,7 @@ func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
 			if other == nil {
 				return false, false
 			}
-			err = other.reason
+			err = other.Unwrap()
 		default:
 			err, _ = below(err)
 		}
@@ -114,19 +114,6 @@ func equal(a, b error) bool {
 		return a == b
 	}
 	return reflect.DeepEqual(a, b)
-}
-
-// parentCause returns the cause of the parent's end, nil before it and for
-// those that are known in any case.
-func (n *Nursery) parentCause() error {
-	if n.parent.Err() == nil {
-		return nil
-	}
-	cause := causeOf(n.parent)
-	if cause == context.Canceled || cause == context.DeadlineExceeded {
-		return nil
-	}
-	return cause
 }
 
 // saidOf reports whether err may be what code returns whose context ended with

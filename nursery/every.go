@@ -15,11 +15,12 @@ import (
 // a long run has missed are left out, not made up for. (To begin with a wait
 // instead, wait first.)
 //
-// A run that fails ends it, with the run's error; to go on, wrap the run, as
-// in Every(interval, [Retry](task, opts)), or the whole in [Restart]. When a
-// drain begins (see [Nursery.Drain]) it returns nil after the run under way,
-// if there is one, and started under a drain at once. When the context ends between runs it returns
-// [context.Cause] of it.
+// A run that fails ends it, with the run's error. To go on with the next, wrap
+// the run in [BestEffort], which reports what failed; to have another attempt
+// before that, in [Retry]. ([Restart] around the whole gives up after some
+// failures.) When a drain begins (see [Nursery.Drain]) it returns nil after the
+// run under way, if there is one, and started under a drain at once. When the
+// context ends between runs it returns [context.Cause] of it.
 //
 // The decorated task may be run by several goroutines at once if task may. An
 // interval that is not positive and a nil task panic.

@@ -16,6 +16,7 @@ type failure struct {
 	fresh    bool // a panic that nobody has been told of
 	critical bool
 	ctx      context.Context // of the task, or nil: the nursery's
+	end      *Cancelled      // the parent's end, whose reason is to become Err
 }
 
 // mayEcho reports whether there may be echoes in f. A panic is never one, but
@@ -104,24 +105,6 @@ func (f *failure) isFiled(before []*failure) bool {
 	return ok && f.panicked && !f.fresh && slices.ContainsFunc(before, func(b *failure) bool { return b.Err == error(p) })
 }
 
-// fileCut files, once, that the parent's end cut work short. What Run returns
-// for it is the parent's own cause, so that a nursery further up knows it for
-// the echo it is.
-func (n *Nursery) fileCut() {
-	var reason error
-	if c := n.cancelled.Load(); c.parent {
-		reason = c.reason
-	} else {
-		reason = n.parentReason() // it asks a user's function: not under mu
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if r := n.rarely(); !r.cut {
-		r.cut = true
-		r.failures = append(r.failures, &failure{Failure: Failure{Err: reason, Index: -1}})
-	}
-}
-
 // Failures returns what has failed in n so far and was kept, in the order in
 // which it happened: what the join returns, or will return, with the tasks'
 // names also where that is a single error, which comes bare. Of a nil nursery
@@ -144,8 +127,12 @@ func (n *Nursery) failures() []*failure {
 		return nil
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	return r.failures
+	fs, cut := r.failures, r.cut
+	n.mu.Unlock()
+	if cut != nil {
+		n.tellCut(cut)
+	}
+	return fs
 }
 
 // outcome is what the join of n, which has closed, returns or raises.

@@ -37,7 +37,7 @@ var errDone = errors.New("nursery: the tasks that it helped have ended")
 // under the nursery's mu.
 type helpers struct {
 	count     int
-	ctx       context.Context
+	ctx       apart
 	cancel    context.CancelCauseFunc
 	dismissed *Cancelled
 }
@@ -80,10 +80,11 @@ func (n *Nursery) admitHelper() (s uint64, ctx context.Context, ok bool) {
 
 // helperContext returns the context of all helpers of n. The caller holds n.mu.
 func (n *Nursery) helperContext(h *helpers) context.Context {
-	if h.ctx == nil {
-		h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel((*scope)(n)))
+	if h.ctx.Context == nil {
+		h.ctx.from = (*scope)(n)
+		h.ctx.Context, h.cancel = context.WithCancelCause(context.WithoutCancel((*scope)(n)))
 	}
-	return h.ctx
+	return &h.ctx
 }
 
 // leaveHelper counts one helper out.

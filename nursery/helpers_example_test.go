@@ -118,3 +118,28 @@ func ExampleEvery() {
 	// swept
 	// <nil>
 }
+
+// BestEffort has a task that is due again go on after a failure, which is
+// reported.
+func ExampleBestEffort() {
+	observe := nursery.Observe(func(_ context.Context, r nursery.Report) {
+		fmt.Printf("%s of %s: %v\n", r.Kind(), r.Task, r.Err)
+	})
+	err := nursery.Run(context.Background(), func(_ context.Context, n *nursery.Nursery) error {
+		runs := 0
+		n.Go(nursery.Every(time.Millisecond, nursery.BestEffort("sweep", func(context.Context) error {
+			if runs++; runs == 1 {
+				return errors.New("the database is away")
+			}
+			n.Drain(time.Minute)
+			fmt.Println("swept")
+			return nil
+		})))
+		return nil
+	}, observe)
+	fmt.Println(err)
+	// Output:
+	// failure of sweep: the database is away
+	// swept
+	// <nil>
+}

@@ -62,7 +62,11 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"TryGo without a task", func() { open().TryGo(nil) }, "nursery: TryGo: nil task"},
 		{"Go on a nursery never opened", func() { new(nursery.Nursery).Go(task) }, "nursery: Go on a nursery that was never opened"},
 		{"Go of a helper on a nursery never opened", func() { new(nursery.Nursery).Go(task, nursery.Helper()) }, "nursery: Go on a nursery that was never opened"},
-		{"Go after the end", func() { n := open(); n.Join(); n.Go(task) }, "nursery: Go after the nursery closed"},
+		{"Go after the end", func() { n := open(); n.Join(); n.Go(task) }, "nursery: Go after the nursery closed: tasks may be started until the join has ended, and late ones with TryGo"},
+		{"Go after the end of a nursery that others own", func() { closedOwned(t).Go(task) },
+			"nursery: Go after the nursery closed, which belongs to the request and is joined with it: start what is to live longer with creche.Go"},
+		{"Async after the end of a nursery that others own", func() { nursery.Async(closedOwned(t), value) },
+			"nursery: Async after the nursery closed, which belongs to the request and is joined with it: start what is to live longer with creche.Go"},
 		{"JoinOwned of a nursery never opened", func() { _ = new(nursery.Nursery).JoinOwned() }, "nursery: JoinOwned on a nursery that was never opened"},
 		{"Open without a context", func() { new(nursery.Nursery).Open(nobody) }, "nursery: Open: nil context"},
 		{"Open twice", func() { open().Open(t.Context()) }, "nursery: Open of a nursery that was opened before"},
@@ -71,12 +75,14 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Join twice", func() { n := open(); n.Join(); n.Join() }, "nursery: Join of a nursery that was joined before"},
 		{"Cancel on a nursery never opened", func() { new(nursery.Nursery).Cancel(nil) }, "nursery: Cancel on a nursery that was never opened"},
 		{"Drain on a nursery never opened", func() { new(nursery.Nursery).Drain(0) }, "nursery: Drain on a nursery that was never opened"},
+		{"Context on a nursery never opened", func() { new(nursery.Nursery).Context() }, "nursery: Context on a nursery that was never opened"},
 		{"Fail on a nursery never opened", func() { new(nursery.Nursery).Fail(errA) }, "nursery: Fail on a nursery that was never opened"},
 		{"FailPanic on a nursery never opened", func() { new(nursery.Nursery).FailPanic(errA) }, "nursery: FailPanic on a nursery that was never opened"},
 		{"FailPanic without a value", func() { open().FailPanic(nil) }, "nursery: FailPanic: nil value"},
 		{"Go on nil", func() { none.Go(task) }, "nursery: Go on a nil nursery"},
 		{"TryGo on nil", func() { none.TryGo(task) }, "nursery: TryGo on a nil nursery"},
 		{"Cancel on nil", func() { none.Cancel(nil) }, "nursery: Cancel on a nil nursery"},
+		{"Context on nil", func() { none.Context() }, "nursery: Context on a nil nursery"},
 		{"Drain on nil", func() { none.Drain(time.Second) }, "nursery: Drain on a nil nursery"},
 		{"Fail on nil", func() { none.Fail(errA) }, "nursery: Fail on a nil nursery"},
 		{"Async on nil", func() { nursery.Async(none, value) }, "nursery: Async on a nil nursery"},
@@ -148,6 +154,7 @@ func TestMisusePanicsAndNamesTheCall(t *testing.T) {
 		{"Restart without a task", func() { nursery.Restart(nil, nursery.RestartOptions{}) }, "nursery: Restart: nil task"},
 		{"Restart within less than no time", func() { nursery.Restart(task, nursery.RestartOptions{Within: -1}) }, "nursery: Restart: Within of -1ns: want 0 or more"},
 		{"Restart with a function that makes no back-off", func() { nursery.Restart(task, nursery.RestartOptions{BackOff: noBackOff})(t.Context()) }, "nursery: Restart: BackOff returned nil"},
+		{"BestEffort without a task", func() { nursery.BestEffort("", nil) }, "nursery: BestEffort: nil task"},
 		{"Every zero", func() { nursery.Every(0, task) }, "nursery: Every: interval of 0s: want more than 0"},
 		{"Every without a task", func() { nursery.Every(time.Second, nil) }, "nursery: Every: nil task"},
 	}
@@ -206,4 +213,14 @@ func TestJoinTwiceAtOnce(t *testing.T) {
 			t.Errorf("got %v, context %v, Len %d", err, ctx.Err(), n.Len())
 		}
 	})
+}
+
+// closedOwned returns a nursery that belonged to the request, and is over.
+func closedOwned(t *testing.T) *nursery.Nursery {
+	n := new(nursery.Nursery)
+	n.Open(t.Context(), nursery.Owned("the request"))
+	if err := n.JoinOwned(); err != nil {
+		t.Error(err)
+	}
+	return n
 }

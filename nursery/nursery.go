@@ -52,8 +52,8 @@ type rare struct {
 	failures []*failure
 	first    [1]*failure // room for the only one, which most are
 	omitted  int
-	panicked bool // a panic is among them
-	cut      bool // the parent's end cut work short, and is filed
+	panicked bool     // a panic is among them
+	cut      *failure // the parent's end, if that cut work short
 	line     line
 	drain    drain
 	helpers  helpers
@@ -244,6 +244,9 @@ func (n *Nursery) close() {
 	if n.rare.Load() != nil {
 		n.undrain()
 		n.releaseHelpers()
+	}
+	if w := n.cancelled.Load().words; w != nil {
+		w.ask() // last, for it may exit; later the function may no longer be called
 	}
 }
 

@@ -71,8 +71,9 @@ func Title(name string) Option {
 // Owned says that the nursery, opened with [Nursery.Open], belongs to by, which
 // joins it with [Nursery.JoinOwned]: [Nursery.Join] panics and names by. It is for
 // frameworks whose users find the nursery with [From], so that a Join that is not
-// theirs to call fails there, with the caller's line in the stack. It costs the
-// nursery nothing. An empty by panics.
+// theirs to call fails there, with the caller's line in the stack. [Nursery.Go],
+// when it comes too late, names by as well, and what to start longer work with. It
+// costs the nursery nothing. An empty by panics.
 func Owned(by string) Option {
 	if by == "" {
 		panic("nursery: Owned: no name")
@@ -145,13 +146,18 @@ func Echoes(is func(err error) bool) Option {
 	}}
 }
 
-// ParentCause gives the end of the parent context another reason: when the
-// parent ends, f maps its cause to the one that tasks find with
-// [context.Cause], wrapped in a [*Cancelled], and that the join returns when
-// work was cut short. It is for frameworks that know why: net/http cancels
-// with a bare [context.Canceled] when a client leaves. f may be called more
-// than once and from any goroutine; where it returns nil, or panics, which is
-// logged, the cause stays as it is. A nil f panics.
+// ParentCause gives the end of the parent context another reason: f maps the
+// cause of that end to the one that tasks find with [context.Cause], wrapped in
+// a [*Cancelled], and that the join returns when work was cut short. It is for
+// frameworks that know why: net/http cancels with a bare [context.Canceled]
+// when a client leaves.
+//
+// The nursery is cancelled without waiting for f, which is called once at most:
+// by the first that reads the reason, in its goroutine, be it a task or whoever
+// holds the *Cancelled, and by the join at the latest. After the join it is not
+// called. Others who read the reason meanwhile wait, so f itself must not.
+// Where it returns nil, panics, which is logged, or exits its goroutine, the
+// cause stays as it is. A nil f panics.
 func ParentCause(f func(cause error) error) Option {
 	if f == nil {
 		panic("nursery: ParentCause: nil function")

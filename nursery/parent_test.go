@@ -7,6 +7,9 @@ import (
 	"io"
 	"reflect"
 	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -303,22 +306,123 @@ func TestParentCauseMayUseTheNursery(t *testing.T) {
 	}
 }
 
-// N2, N5: a function that exits takes a goroutine away, but not the
-// cancellation that the others wait for.
+// N2, N5: a function that exits takes the goroutine of who asks away, and
+// neither the cancellation that the others wait for nor the reason.
 func TestAParentCauseThatExits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancelCause(t.Context())
-		err := nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
-			n.Go(func(ctx context.Context) error {
+		err := nursery.Run(parent, starts(
+			waits,
+			func(ctx context.Context) error {
 				done := ctx.Done()
-				cancel(errGone) // and who follows the parent calls the function
+				cancel(errGone)
 				<-done
-				return ctx.Err()
+				return errors.Unwrap(context.Cause(ctx))
+			},
+		), nursery.ParentCause(func(error) error { runtime.Goexit(); return nil }))
+		if !errors.Is(err, errGone) || !errors.Is(err, nursery.ErrGoexit) || len(multi(t, err).Failures) != 2 {
+			t.Errorf("got %v, want %v and %v", err, errGone, nursery.ErrGoexit)
+		}
+	})
+}
+
+// N1, N2, N5, N20: the function of ParentCause holds up no cancellation, is
+// called once, by who wants to know, and is over when the join is.
+func TestWhoWantsToKnowAsksTheFunctionOfParentCause(t *testing.T) {
+	asks := func(ctx context.Context) error {
+		<-ctx.Done()
+		if cause := context.Cause(ctx); !errors.Is(cause, errB) {
+			return fmt.Errorf("got cause %v", cause)
+		}
+		return nil
+	}
+	slow := func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); return nil }
+	tests := []struct {
+		name  string
+		opts  []nursery.Option
+		tasks []func(context.Context) error
+		after func(n *nursery.Nursery) // the parent's end, which nobody watches
+		want  error
+	}{
+		{"nobody does", nil, nil, nil, nil},
+		{"tasks do, at once", nil, []func(context.Context) error{asks, asks, asks}, nil, nil},
+		{"a task is cut short", nil, []func(context.Context) error{waits, waitsForCause, waits}, nil, errB},
+		{"what was queued is dropped", []nursery.Option{nursery.Limit(1)}, []func(context.Context) error{slow, slow}, nil, errB},
+		{"nobody does, and the end of a drain's grace notices", nil, nil, func(n *nursery.Nursery) { n.Drain(time.Nanosecond); time.Sleep(time.Nanosecond); synctest.Wait() }, nil},
+		{"the list of failures is asked for, and all at once", nil, []func(context.Context) error{
+			waits, waits, func(ctx context.Context) error {
+				<-ctx.Done()
+				synctest.Wait()
+				for range 2 {
+					nursery.From(ctx).Go(func(ctx context.Context) error {
+						for _, f := range nursery.From(ctx).Failures() {
+							if f.Err != errB {
+								return fmt.Errorf("got failure %v", f)
+							}
+						}
+						return nil
+					})
+				}
+				return nil
+			}}, nil, errB},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls, running atomic.Int32
+				words := nursery.ParentCause(func(error) error {
+					defer running.Add(-1)
+					calls.Add(1)
+					running.Add(1)
+					if stack := string(debug.Stack()); strings.Contains(stack, "follow") || strings.Contains(stack, "goFunc") {
+						t.Errorf("called in a goroutine that nobody joins:\n%s", stack)
+					}
+					time.Sleep(time.Second)
+					return errB
+				})
+				parent, end := context.WithCancel(t.Context())
+				err := nursery.Run(parent, func(ctx context.Context, n *nursery.Nursery) error {
+					for _, task := range tt.tasks {
+						n.Go(task)
+					}
+					if tt.after == nil {
+						ctx.Done() // so that the parent's end is noticed at once
+					}
+					synctest.Wait()
+					ended := time.Now()
+					end()
+					if tt.after != nil {
+						tt.after(n)
+					}
+					<-ctx.Done()
+					if late := time.Since(ended); late >= time.Second {
+						t.Errorf("cancelled %v after the parent", late)
+					}
+					return nil
+				}, append(tt.opts, words)...)
+				if err != tt.want || calls.Load() != 1 || running.Load() != 0 {
+					t.Errorf("got %v, %d calls of which %d still ran; want %v, one that was over", err, calls.Load(), running.Load(), tt.want)
+				}
 			})
+		})
+	}
+}
+
+// N5: and once also where the nursery was cancelled before its parent was.
+func TestParentCauseIsAskedOnceBesideAnotherCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, end := context.WithCancelCause(t.Context())
+		calls := 0
+		late := func(ctx context.Context) error { <-parent.Done(); return context.Cause(parent) }
+		err := nursery.Run(parent, func(ctx context.Context, n *nursery.Nursery) error {
+			n.Cancel(nil)
+			n.Go(late)
+			n.Go(late)
+			end(errA)
 			return nil
-		}, nursery.ParentCause(func(error) error { runtime.Goexit(); return nil }))
-		if err != errGone {
-			t.Errorf("got %v, want %v", err, errGone)
+		}, nursery.ParentCause(func(error) error { calls++; return errB }))
+		if err != errB || calls != 1 {
+			t.Errorf("got %v after %d calls, want %v after one", err, calls, errB)
 		}
 	})
 }

@@ -53,9 +53,16 @@ func Race[T any](ctx context.Context, tasks ...func(ctx context.Context) (T, err
 type race[T any] struct {
 	n Nursery
 	// What follows is under n.mu.
-	lost  []*failure // which do not cancel n
+	lost  []loss
 	won   bool
 	value T
+}
+
+// loss is a failure that does not cancel the race, with how many that do came
+// before it.
+type loss struct {
+	*failure
+	filed int
 }
 
 func (r *race[T]) run(ctx context.Context, index int, task func(context.Context) (T, error)) error {
@@ -86,18 +93,14 @@ func (r *race[T]) lose(index int, err error) {
 	}
 	r.n.mu.Lock()
 	defer r.n.mu.Unlock()
-	r.lost = append(r.lost, &failure{Failure: Failure{Err: err, Index: index}})
+	r.lost = append(r.lost, loss{&failure{Failure: Failure{Err: err, Index: index}}, len(r.n.rarely().failures)})
 }
 
 // outcome is what Race returns, or raises, when n has closed.
 func (r *race[T]) outcome() (none T, err error) {
 	r.n.mu.Lock()
 	rare := r.n.rarely()
-	if r.won { // then all that counts is what Go filed: a panic or a Goexit
-		rare.failures = slices.DeleteFunc(rare.failures, func(f *failure) bool { return f.Index < 0 })
-	} else {
-		rare.failures = append(r.lost, rare.failures...)
-	}
+	rare.failures = r.counting(rare.failures)
 	r.n.mu.Unlock()
 	switch err := r.n.outcome(); {
 	case err != nil:
@@ -106,4 +109,20 @@ func (r *race[T]) outcome() (none T, err error) {
 		return r.value, nil
 	}
 	return none, r.n.cancelled.Load() // a task cancelled the race, and all heeded it
+}
+
+// counting returns what counts of what n has filed and, if nobody won, of those who
+// lost, in the order of failing. It makes a new list: the old one may have been
+// handed to a reader.
+func (r *race[T]) counting(filed []*failure) []*failure {
+	if r.won { // then it is a panic or a Goexit
+		return slices.DeleteFunc(slices.Clone(filed), func(f *failure) bool { return f.Index < 0 })
+	}
+	all := make([]*failure, 0, len(filed)+len(r.lost))
+	done := 0
+	for _, l := range r.lost {
+		all = append(append(all, filed[done:l.filed]...), l.failure)
+		done = l.filed
+	}
+	return append(all, filed[done:]...)
 }

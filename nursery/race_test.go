@@ -3,6 +3,9 @@ package nursery_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +79,74 @@ func TestRaceThatNobodyWinsReturnsAllFailures(t *testing.T) {
 			}
 		}
 	})
+}
+
+// N3: what cancels a race, such as a Goexit, has its place among those who lost.
+func TestRaceKeepsTheOrderOfFailing(t *testing.T) {
+	exits := func(after time.Duration) racer {
+		return func(context.Context) (string, error) {
+			time.Sleep(after * time.Second)
+			runtime.Goexit()
+			return "", nil
+		}
+	}
+	ignoring := func(after time.Duration, err error) racer {
+		return func(context.Context) (string, error) { time.Sleep(after * time.Second); return "", err }
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, err := nursery.Race(t.Context(), ignoring(3, errB), exits(2), ignoring(1, errA), exits(4), exits(5), ignoring(6, errC))
+		var order []int
+		for _, f := range multi(t, err).Failures {
+			order = append(order, f.Index)
+		}
+		if want := []int{3, 2, 1, 4, 5, 6}; !slices.Equal(order, want) {
+			t.Errorf("got failures of tasks %v, want %v", order, want)
+		}
+	})
+}
+
+// N18: what has failed in a race may be asked at any time, its end included.
+func TestRaceEndsWhileItsFailuresAreRead(t *testing.T) {
+	const exiting = 50
+	for range 20 {
+		parent, cancel := context.WithCancelCause(t.Context())
+		begun, over := make(chan *nursery.Nursery), make(chan struct{})
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			n := <-begun
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					n.Failures()
+				}
+			}
+		})
+		filed := func(ctx context.Context, count int) { // returns when so many have been
+			for len(nursery.From(ctx).Failures()) < count {
+				runtime.Gosched()
+			}
+		}
+		tasks := []racer{
+			func(ctx context.Context) (string, error) {
+				begun <- nursery.From(ctx)
+				filed(ctx, exiting)
+				cancel(errGone)
+				return "", errGone // files the parent's end, as the last
+			},
+			func(ctx context.Context) (string, error) { filed(ctx, exiting+1); return "won", nil },
+		}
+		for range exiting { // so that there is something to read
+			tasks = append(tasks, func(context.Context) (string, error) { runtime.Goexit(); return "", nil })
+		}
+		_, err := nursery.Race(parent, tasks...)
+		close(over)
+		reader.Wait()
+		if fs := multi(t, err).Failures; len(fs) != exiting {
+			t.Fatalf("got %v, want the exits", err)
+		}
+	}
 }
 
 // N2: losers can tell why they were cancelled.

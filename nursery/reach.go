@@ -131,7 +131,7 @@ func wrapped(err error) (next error, kids []error) {
 	switch e := err.(type) {
 	case *Cancelled:
 		if e != nil {
-			next = e.reason
+			next = e.Unwrap()
 		}
 		return next, nil
 	case *PanicError:

@@ -51,6 +51,9 @@ const (
 // A panic ends it unless opts say Panics; a Goexit always does, for it takes
 // the goroutine away.
 //
+// A task that is due again in any case, such as a run of [Every], has no need of
+// a budget: see [BestEffort].
+//
 // The decorated task may be run by several goroutines at once if task may;
 // each has a budget of its own. A nil task and a negative Within panic.
 func Restart(task func(ctx context.Context) error, opts RestartOptions) func(ctx context.Context) error {
@@ -99,7 +102,9 @@ func (s *service) keepRunning(ctx context.Context) error {
 		if !ok {
 			return s.escalate(ctx, err)
 		}
-		s.report(ctx, err)
+		if err != nil {
+			reportRun(ctx, s.Name, err)
+		}
 		switch {
 		case pause(ctx, wait, drain):
 		case ctx.Err() != nil:
@@ -164,23 +169,26 @@ func (s *service) escalate(ctx context.Context, last error) error {
 }
 
 func (s *service) gaveUp(last, cut error) error {
-	return &GaveUp{Name: s.Name, Runs: s.runs, Over: time.Since(s.began), Last: last, cut: cut}
+	over := time.Since(s.began)
+	return &GaveUp{Name: s.Name, Runs: s.runs, Over: over, Last: last, cut: cut, part: s.part(over)}
 }
 
-// report reports what a run ended with, but for panics, which have been.
-func (s *service) report(ctx context.Context, err error) {
-	if err != nil {
-		nurseryFor(ctx).reportNews(&failure{Failure: Failure{Err: err, Task: s.Name}})
+// part tells the ends that spent the budget, if they did and are not all there
+// were in half of the time at least.
+func (s *service) part(over time.Duration) string {
+	n := len(s.ends)
+	if s.Failures < 0 || n <= s.Failures {
+		return ""
 	}
-}
-
-// nurseryFor returns the nursery to report to: that of ctx or, outside any,
-// one that logs.
-func nurseryFor(ctx context.Context) *Nursery {
-	if n := From(ctx); n != nil {
-		return n
+	took := s.ends[n-1].Sub(s.ends[0])
+	if n == s.runs && over <= 2*took {
+		return ""
 	}
-	return &Nursery{parent: ctx, cfg: plain}
+	what := "failure"
+	if s.Always { // then some may have ended well
+		what = "end"
+	}
+	return fmt.Sprintf("%s in %v", plural(n, what), took)
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -118,6 +118,46 @@ func TestRestartOfAServiceThatDiesAtOnceForEver(t *testing.T) {
 	})
 }
 
+// N23: what counts against the budget is told from what went well before.
+func TestGaveUpSaysWhatSpentTheBudget(t *testing.T) {
+	run := func(d time.Duration, err error) func() error {
+		return func() error { time.Sleep(d); return err }
+	}
+	fails := run(0, errA)
+	tests := []struct {
+		name string
+		runs []func() error // of which the last is repeated
+		opts nursery.RestartOptions
+		want string
+	}{
+		{"failures from the start", []func() error{fails}, nursery.RestartOptions{}, "after 6 runs in 5s: a failed"},
+		{"and runs that are a little long", []func() error{run(time.Second, errA)}, nursery.RestartOptions{}, "after 6 runs in 11s: a failed"},
+		{"ten good minutes before the first failure", []func() error{run(10*time.Minute, errA), fails}, nursery.RestartOptions{}, "after 6 failures in 5s (6 runs in 10m5s): a failed"},
+		{"half a good minute", []func() error{run(30*time.Second, errA), fails}, nursery.RestartOptions{}, "after 6 failures in 5s (6 runs in 35s): a failed"},
+		{"failures that are forgiven before", []func() error{fails, fails, run(10*time.Minute, errB), fails}, nursery.RestartOptions{}, "after 6 failures in 5s (8 runs in 10m7s): a failed"},
+		{"ends that are no failures", []func() error{run(time.Hour, nil), run(0, nil)}, nursery.RestartOptions{Always: true, Failures: 1}, "after 2 ends in 1s (2 runs in 1h0m1s): the last ended without an error"},
+		{"a back-off that has had enough", []func() error{run(time.Hour, errA)}, nursery.RestartOptions{BackOff: seconds()}, "after 1 run in 1h0m0s: a failed"},
+		{"a panic among them", []func() error{run(time.Hour, errA), func() error { panic("boom") }}, nursery.RestartOptions{Panics: true, Failures: 1}, "after 2 failures in 1s (2 runs in 1h0m1s): nursery: panic: boom"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if tt.opts.BackOff == nil {
+					tt.opts.BackOff = every(time.Second)
+				}
+				n := 0
+				err := nursery.Run(t.Context(), starts(nursery.Restart(func(context.Context) error {
+					n++
+					return tt.runs[min(n, len(tt.runs))-1]()
+				}, tt.opts)), quiet())
+				if got := fmt.Sprint(err); !strings.HasPrefix(got, "nursery: gave up "+tt.want) {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // N9, N23
 func TestRestartAfterPanics(t *testing.T) {
 	bundle := func(opts ...nursery.Option) nursery.Option { return nursery.Bundle(opts...) }

@@ -9,6 +9,8 @@ import (
 // RetryOptions say how [Retry] goes on after a failure. The zero value means
 // until the context ends.
 type RetryOptions struct {
+	// Name says in reports and in [GaveUp] what is retried.
+	Name string
 	// BackOff makes the waits between the attempts, anew each time the
 	// decorated task is run, and so possibly in several goroutines at once. If
 	// nil they are those of [Exponential] with 100 milliseconds and 30 seconds.
@@ -28,7 +30,10 @@ type RetryOptions struct {
 // context ended during the run; and a [*GaveUp] with the last error when the
 // attempts are spent, the BackOff has had enough, or the context ends during
 // a wait. (Of a single attempt the error comes bare.) The errors of the other
-// attempts are dropped.
+// attempts are dropped, but not for long: before five seconds would pass
+// without a word, waits included, that of the last attempt is reported (see
+// [Observe]). So a retry without a bound shows in the log why it goes on, and one
+// that soon succeeds does not.
 //
 // Panics and Goexit are not retried: they end the task as they would without
 // Retry. A drain neither: attempts go on until the grace is over (see
@@ -46,9 +51,13 @@ func Retry(task func(ctx context.Context) error, opts RetryOptions) func(ctx con
 	return func(ctx context.Context) error { return retry(ctx, task, opts) }
 }
 
+// silence is how long a retry may fail and tell nobody.
+const silence = 5 * time.Second
+
 func retry(ctx context.Context, task func(context.Context) error, opts RetryOptions) error {
 	waits := newBackOff("Retry", opts.BackOff)
 	began := time.Now()
+	told := began
 	for runs := 1; ; runs++ {
 		err := task(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -61,7 +70,7 @@ func retry(ctx context.Context, task func(context.Context) error, opts RetryOpti
 			return err
 		}
 		gaveUp := func(cut error) error {
-			return &GaveUp{Runs: runs, Over: time.Since(began), Last: err, cut: cut}
+			return &GaveUp{Name: opts.Name, Runs: runs, Over: time.Since(began), Last: err, cut: cut}
 		}
 		if runs == opts.Attempts {
 			return gaveUp(nil)
@@ -69,6 +78,10 @@ func retry(ctx context.Context, task func(context.Context) error, opts RetryOpti
 		wait, ok := next(waits)
 		if !ok {
 			return gaveUp(nil)
+		}
+		if time.Since(told) >= silence-wait {
+			reportRun(ctx, opts.Name, err)
+			told = time.Now()
 		}
 		if !pause(ctx, wait, nil) {
 			return gaveUp(context.Cause(ctx))

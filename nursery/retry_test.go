@@ -109,6 +109,66 @@ func TestRetryRunsAgainAfterFailures(t *testing.T) {
 	}
 }
 
+// N23: a retry that goes on and on does not do so in silence, one that soon
+// succeeds, or gives up, does.
+func TestRetryIsNotSilentForLong(t *testing.T) {
+	slow := func(context.Context) error { time.Sleep(7 * time.Second); return errA }
+	tests := []struct {
+		name string
+		task func(context.Context) error // nil: it fails at once
+		opts nursery.RetryOptions
+		over time.Duration // then it succeeds
+		at   []int         // milliseconds of the reports
+	}{
+		{"it succeeds soon", nil, nursery.RetryOptions{BackOff: every(time.Second)}, 4 * time.Second, nil},
+		{"it gives up soon", nil, nursery.RetryOptions{BackOff: every(time.Second), Attempts: 4}, time.Hour, nil},
+		{"a failure each second", nil, nursery.RetryOptions{BackOff: every(time.Second)}, 13 * time.Second, []int{4000, 8000, 12000}},
+		{"a failure each millisecond", nil, nursery.RetryOptions{BackOff: every(time.Millisecond)}, 12 * time.Second, []int{4999, 9998}},
+		{"a failure each hour", nil, nursery.RetryOptions{BackOff: every(time.Hour)}, 2 * time.Hour, []int{0, 3600000}},
+		{"attempts that take their time", slow, nursery.RetryOptions{BackOff: every(time.Second), Attempts: 3}, time.Hour, []int{7000, 15000}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var at []int
+				observe := nursery.Observe(func(_ context.Context, r nursery.Report) {
+					at = append(at, int(time.Since(began).Milliseconds()))
+					if r.Task != "connect" || r.Err != errA {
+						t.Errorf("got a report of %q: %v", r.Task, r.Err)
+					}
+				})
+				tt.opts.Name = "connect"
+				nursery.Run(t.Context(), starts(nursery.Retry(func(ctx context.Context) error {
+					switch {
+					case time.Since(began) >= tt.over:
+						return nil
+					case tt.task != nil:
+						return tt.task(ctx)
+					}
+					return errA
+				}, tt.opts)), observe)
+				if !slices.Equal(at, tt.at) {
+					t.Errorf("got reports at %v ms, want %v", at, tt.at)
+				}
+			})
+		})
+	}
+}
+
+// N23: the zero options, with a mistake that no attempt mends.
+func TestARetryForEverShowsWhatItFailsWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLogs(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := nursery.Retry(failing(errA), nursery.RetryOptions{})(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		log.want(t, "nursery: failure", "a failed")
+	})
+}
+
 // N4, N23: a retry that is cut short is an echo, with the last error in its
 // text; one whose attempt was cut short says what the attempt said.
 func TestRetryEndsWithItsContext(t *testing.T) {

@@ -32,27 +32,16 @@ func From(ctx context.Context) *Nursery {
 	return n
 }
 
-// above returns the nursery around n, or nil. Contexts in between are others', and
-// their Value may panic where nothing would catch that: in the goroutine of a
-// task that has ended, a timer's, or the one of a parent's end. A panic there is
-// logged, and there is nothing above.
-func (n *Nursery) above() (above *Nursery) {
-	if s, ok := n.parent.(*scope); ok {
-		return (*Nursery)(s)
-	}
-	guarded(valueOf, func() { above = From(n.parent) })
-	return above
+// Context returns the context of n: the one that its body is given, or that
+// [Nursery.Open] returned. It is for code that has found a nursery, with [From],
+// and needs what is n's and not what has been added further in. Code of a task uses
+// the context that the task is given. It may be called from any goroutine and after
+// n closed, when the context has ended, and allocates nothing. On a nil nursery, and
+// on one that was never opened, it panics.
+func (n *Nursery) Context() context.Context {
+	n.mustBeOpened("Context")
+	return (*scope)(n)
 }
-
-// causeOf is [context.Cause], which asks for a value, in the same way.
-func causeOf(ctx context.Context) (cause error) {
-	if !guarded(valueOf, func() { cause = context.Cause(ctx) }) {
-		cause = ctx.Err()
-	}
-	return cause
-}
-
-const valueOf = "the Value of a context"
 
 // Deadline returns the parent's: a nursery has none of its own.
 func (s *scope) Deadline() (time.Time, bool) { return s.parent.Deadline() }
@@ -145,30 +134,5 @@ func (n *Nursery) buildSignal() {
 		n.cancelDone(c)
 	} else if fresh && n.parent.Done() != nil {
 		n.follow()
-	}
-}
-
-// follow has the nursery cancelled when its parent ends. A child made with
-// context.WithCancelCause(parent) would end in the same step as the parent,
-// but with the parent's cause instead of one of its own, which could then not
-// be told from a task's failure with the same error.
-func (n *Nursery) follow() {
-	unfollow := context.AfterFunc(n.parent, func() { n.parentEnded() })
-	n.mu.Lock()
-	n.unfollow = unfollow
-	n.mu.Unlock()
-	if n.ended() != nil {
-		unfollow()
-	}
-}
-
-// stopFollowing undoes follow.
-func (n *Nursery) stopFollowing() {
-	n.mu.Lock()
-	unfollow := n.unfollow
-	n.unfollow = nil
-	n.mu.Unlock()
-	if unfollow != nil {
-		guarded(valueOf, func() { unfollow() })
 	}
 }

@@ -10,7 +10,7 @@ import (
 // be waited for.
 type solo struct {
 	n      *Nursery
-	ctx    context.Context
+	ctx    apart
 	cancel context.CancelCauseFunc
 	over   chan struct{} // closed when the task has ended
 	end    failure       // how it ended; settled before over is closed
@@ -32,11 +32,15 @@ func (s *solo) open(n *Nursery, helper bool) {
 		n.mu.Unlock()
 	}
 	s.n, s.over, s.shielded = n, make(chan struct{}), helper
-	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.ctx.from = parent
+	s.ctx.Context, s.cancel = context.WithCancelCause(parent)
 }
 
-// stop cancels the task alone.
+// stop cancels the task alone, unless it has been with all others.
 func (s *solo) stop(who string, reason error) {
+	if !s.shielded && s.n.ended() != nil { // or the parent's end might not have got to s.ctx yet
+		return
+	}
 	s.mu.Lock()
 	c := s.stopped
 	if c == nil {
@@ -53,6 +57,9 @@ func (s *solo) stop(who string, reason error) {
 func (s *solo) takes(f *failure) bool {
 	s.mu.Lock()
 	stopped, pending := s.stopped, s.pending
+	if stopped != nil && !pending && context.Cause(s.ctx) != error(stopped) {
+		stopped = nil // it came too late, and the first counts
+	}
 	s.ended = true // a ready that comes now cannot take back whose failure it is
 	s.mu.Unlock()
 	s.end = *f // should a function of an option exit below, which is no success

@@ -50,7 +50,7 @@ func Start[T any](ctx context.Context, n *Nursery, f func(ctx context.Context, r
 	t.stands(f)
 	t.unlimited = true
 	t.fn = func(context.Context) error {
-		return f(h.solo.ctx, func(v T) {
+		return f(&h.solo.ctx, func(v T) {
 			if ctx.Err() != nil { // n's own is not followed: see begins
 				h.solo.giveUp(ctx)
 			}

@@ -19,8 +19,18 @@ const onNil = " on a nil nursery: this context belongs to none (is the middlewar
 func (n *Nursery) Go(task func(ctx context.Context) error, opts ...TaskOption) {
 	if n.prepare("Go", task, opts).begin(true) != nil {
 		n.mustBeOpened("Go")
-		panic("nursery: Go after the nursery closed: tasks may be started until the join has ended, and late ones with TryGo")
+		panic(n.tooLate("Go", ", and late ones with TryGo"))
 	}
+}
+
+// tooLate says that call came after n had closed, and what else there is: of a
+// nursery that is somebody's, as a request's is, one that lives longer.
+func (n *Nursery) tooLate(call, orElse string) string {
+	s := "nursery: " + call + " after the nursery closed"
+	if by := n.cfg.owner; by != "" {
+		return s + ", which belongs to " + by + " and is joined with it: start what is to live longer with creche.Go"
+	}
+	return s + ": tasks may be started until the join has ended" + orElse
 }
 
 // TryGo is [Nursery.Go] for those who may come too late or one too many: when

@@ -107,7 +107,7 @@ func Shield(ctx context.Context, limit time.Duration, f func(ctx context.Context
 	if limit <= 0 {
 		panic(fmt.Sprintf("nursery: Shield: limit of %v: want more than 0", limit))
 	}
-	return withTimeout(within(context.WithoutCancel(ctx), "Shield", limit, f))
+	return withTimeout(within(uncancelled{ctx}, "Shield", limit, f))
 }
 
 // MoveDeadline moves the deadline of the innermost [MoveOnAfter], [FailAfter]
@@ -209,7 +209,7 @@ func (e *ending) echoedBy(leaf, cause error) bool {
 			if other == nil {
 				return false
 			}
-			err = other.reason
+			err = other.Unwrap()
 			continue
 		}
 		if saidOf(err, e.err) || equal(err, cause) || e.timeout != nil && saysDeadline(err) {

@@ -15,13 +15,16 @@ import (
 // N15
 func TestAShieldCannotBeCutFromOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		key := new(string)
+		key := new(int) // of the type of package context's own
 		parent, cancel := context.WithTimeout(context.WithValue(t.Context(), key, "value"), time.Millisecond)
 		defer cancel()
 		cleansUp := func(ctx context.Context) error {
 			deadline, _ := ctx.Deadline()
 			if got := ctx.Value(key); got != "value" || !deadline.Equal(time.Now().Add(time.Minute)) {
 				t.Errorf("got value %v and deadline %v", got, deadline)
+			}
+			if got := context.Cause(ctx); got != nil {
+				t.Errorf("got cause %v in a shield, want none", got)
 			}
 			time.Sleep(time.Second)
 			return ctx.Err()

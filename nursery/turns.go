@@ -1,6 +1,7 @@
 package nursery
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"sync"
@@ -32,24 +33,26 @@ func Timeout(task func(ctx context.Context) error, d time.Duration) func(ctx con
 //	err := creche.Go(ctx, "reindex", reindexing.Take(tenant, reindex))
 type Turns struct {
 	mu    sync.Mutex
-	lines map[any][]chan struct{} // who waits, for each key that is taken
+	lines map[any]*list.List // who waits, for each key that is taken; nil while nobody has
 }
 
 // Take makes a task that waits until no other task of the same key runs, and
 // then runs task. Turns come in the order in which the tasks began to wait, and
-// pass on however a task ends, be it by a panic or a Goexit. If ctx ends first,
-// task does not run: then the error is an echo of that end, which reaches
-// [ErrDropped].
+// pass on however a task ends, be it by a panic or a Goexit. If ctx ends before
+// the turn comes, task does not run: then the error is an echo of that end, which
+// reaches [ErrDropped]. To leave the line takes the same time however many wait.
 //
 // A task that waits is running for its nursery: under a [Limit] it holds a place.
 // A task that takes the same key again, in itself, waits for ever. Keys are
-// compared as those of a map are, and one that cannot be panics, as does a nil
-// task.
+// compared as those of a map are. One that cannot be, or that is not equal to
+// itself, as a NaN is, panics, as does a nil task.
 func (t *Turns) Take(key any, task func(ctx context.Context) error) func(ctx context.Context) error {
 	if task == nil {
 		panic("nursery: Take: nil task")
 	}
-	_ = map[any]bool{key: true} // panics here, and not in the task
+	if own := (map[any]bool{key: true}); !own[key] { // one that cannot be compared panics here, and not in the task
+		panic(fmt.Sprintf("nursery: Take: key %v, which is not equal to itself", key))
+	}
 	return func(ctx context.Context) error {
 		if !t.wait(ctx, key) {
 			return &droppedError{context.Cause(ctx)}
@@ -59,51 +62,56 @@ func (t *Turns) Take(key any, task func(ctx context.Context) error) func(ctx con
 	}
 }
 
-// wait returns true when it is the caller's turn, false if ctx ended first.
+// wait returns true when it is the caller's turn, false if ctx ended first. Where
+// both are there at once the end counts.
 func (t *Turns) wait(ctx context.Context, key any) bool {
-	turn := t.queue(key)
-	if turn == nil {
+	if place := t.queue(key); place != nil {
+		select {
+		case <-turnOf(place):
+		case <-ctx.Done():
+			if t.leave(key, place) {
+				return false
+			}
+		}
+	}
+	if ctx.Err() == nil {
 		return true
 	}
-	select {
-	case <-turn:
-		return true
-	case <-ctx.Done():
-	}
-	if !t.leave(key, turn) { // it came at the same moment
-		t.pass(key)
-	}
+	t.pass(key)
 	return false
 }
 
-// queue takes the key, or returns what is closed when it is the caller's turn.
-func (t *Turns) queue(key any) chan struct{} {
+// queue takes the key, or returns the caller's place in the line.
+func (t *Turns) queue(key any) *list.Element {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.lines == nil {
-		t.lines = make(map[any][]chan struct{})
+		t.lines = make(map[any]*list.List)
 	}
 	line, taken := t.lines[key]
 	if !taken {
 		t.lines[key] = nil
 		return nil
 	}
-	turn := make(chan struct{})
-	t.lines[key] = append(line, turn)
-	return turn
+	if line == nil {
+		line = list.New()
+		t.lines[key] = line
+	}
+	return line.PushBack(make(chan struct{}))
 }
 
-// leave takes turn out of the line, and returns false if it is in none.
-func (t *Turns) leave(key any, turn chan struct{}) bool {
+// turnOf returns what is closed when it is the turn of who has that place.
+func turnOf(place *list.Element) chan struct{} { return place.Value.(chan struct{}) }
+
+// leave gives a place in the line up, and returns false if its turn has come.
+func (t *Turns) leave(key any, place *list.Element) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, other := range t.lines[key] {
-		if other == turn {
-			t.lines[key] = append(t.lines[key][:i:i], t.lines[key][i+1:]...)
-			return true
-		}
+	if isClosed(turnOf(place)) {
+		return false
 	}
-	return false
+	t.lines[key].Remove(place)
+	return true
 }
 
 // pass gives the key to who is next.
@@ -111,12 +119,13 @@ func (t *Turns) pass(key any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	line := t.lines[key]
-	if len(line) == 0 {
+	if line == nil || line.Len() == 0 {
 		delete(t.lines, key)
 		return
 	}
-	close(line[0])
-	t.lines[key] = line[1:]
+	next := line.Front()
+	line.Remove(next)
+	close(turnOf(next))
 }
 
 // droppedError is the echo of a cancellation that came before a task's turn.

@@ -3,6 +3,7 @@ package nursery_test
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -108,6 +109,84 @@ func TestTurnsOfACancelledNursery(t *testing.T) {
 	})
 }
 
+// N11: to take thousands out of a line copies no line.
+func TestTurnsOfManyWhoAreCancelled(t *testing.T) {
+	const waiting = 5000
+	synctest.Test(t, func(t *testing.T) {
+		var turns nursery.Turns
+		var before, after runtime.MemStats
+		err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+			others := make(chan struct{})
+			n.Go(turns.Take("a", func(context.Context) error { <-others; return nil }))
+			synctest.Wait()
+			for range waiting {
+				n.Go(turns.Take("a", func(context.Context) error { return errors.New("it ran") }))
+			}
+			synctest.Wait()
+			runtime.ReadMemStats(&before)
+			n.Cancel(nil)
+			synctest.Wait()
+			runtime.ReadMemStats(&after)
+			close(others)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+		if each := (after.TotalAlloc - before.TotalAlloc) / waiting; each > 1000 { // a line of them has 40 000
+			t.Errorf("to leave the line took %d bytes each, want a few hundred at most", each)
+		}
+	})
+}
+
+// The end of a context counts before a turn that is there as well: a task that was
+// told to end begins nothing.
+func TestTurnsOfAContextThatHasEnded(t *testing.T) {
+	var turns nursery.Turns
+	task := turns.Take("a", func(context.Context) error { return errors.New("it ran") })
+	tests := map[string]func(*testing.T) error{
+		"the key is free": func(t *testing.T) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			return task(ctx)
+		},
+		"turn and end come together": func(t *testing.T) (err error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			pass, passed := make(chan struct{}), make(chan struct{})
+			_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+				hold := turns.Take("a", func(context.Context) error { <-pass; return nil })
+				n.Go(func(ctx context.Context) error { defer close(passed); return hold(ctx) })
+				synctest.Wait()
+				err = task(&doneHook{ctx, func() { cancel(); close(pass); <-passed }})
+				return nil
+			})
+			return err
+		},
+	}
+	for name, call := range tests {
+		t.Run(name, func(t *testing.T) {
+			for range 20 { // or chance would do
+				synctest.Test(t, func(t *testing.T) {
+					if err := call(t); !errors.Is(err, nursery.ErrDropped) || !errors.Is(err, context.Canceled) {
+						t.Errorf("got %v, want that it was dropped by the end", err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// doneHook is a context that calls hook when somebody is about to wait for its end.
+type doneHook struct {
+	context.Context
+	hook func()
+}
+
+func (c *doneHook) Done() <-chan struct{} {
+	c.hook()
+	return c.Context.Done()
+}
+
 // Turns that come and contexts that end at the same moment lose no turn.
 func TestTurnsUnderContention(t *testing.T) {
 	var turns nursery.Turns
@@ -146,6 +225,7 @@ func TestTurnsAndTimeoutMisuse(t *testing.T) {
 		{"nursery: Timeout: nil task", func() { nursery.Timeout(nil, time.Second) }},
 		{"nursery: Timeout: limit of 0s: want more than 0", func() { nursery.Timeout(task, 0) }},
 		{"nursery: Take: nil task", func() { turns.Take("a", nil) }},
+		{"nursery: Take: key NaN, which is not equal to itself", func() { turns.Take(math.NaN(), task) }},
 		{"runtime error: hash of unhashable type []int", func() { turns.Take([]int{}, task) }},
 	}
 	for _, tt := range tests {

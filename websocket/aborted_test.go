@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -120,10 +121,43 @@ func TestAStopOutsideAnyMiddlewareLogsOnlyWhatItAborts(t *testing.T) {
 		if err := around.Join(); err != nil {
 			t.Error(err)
 		}
-		if got := log.String(); strings.Count(got, "msg=") != 1 || strings.Count(got, "websocket: 1 connection was aborted at the stop: 1 stalled\"") != 1 {
+		if got := log.String(); strings.Count(got, "msg=") != 1 || strings.Count(got, "level=WARN msg=\"websocket: 1 connection was aborted at the stop: 1 stalled\"") != 1 {
 			t.Errorf("logged %q, want a line for the one that was aborted", got)
 		}
 	})
+}
+
+// Somebody is out of reach at every stop of a large server, and nobody is to be
+// woken for it.
+//
+// W9
+func TestAbortsAtTheStopAreLoggedAsAWarning(t *testing.T) {
+	for name, observe := range map[string]func(context.Context, nursery.Report){
+		"without an observer": nil, "by an observer that logs": creche.LogReport,
+	} {
+		inBubbles(t, name, func(t *testing.T, o *websocket.Options) {
+			var log journal
+			app := creche.New(creche.Options{IgnoreSignals: true, Observe: observe, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			ln, dial := inMemory(t)
+			served := make(chan error, 1)
+			go func() {
+				served <- app.Serve(t.Context(), ln, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+					return upgrade(w, r, o, echo)
+				})))
+			}()
+			p := join(t, dial())
+			silent.prepare(p)
+			app.Stop(nil)
+			silent.stop(p)
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+			const want = `level=WARN msg="creche: failure" nursery=websocket error="websocket: 1 connection was aborted at the stop: 1 silent"`
+			if got := log.String(); strings.Count(got, want) != 1 || strings.Contains(got, "level=ERROR") {
+				t.Errorf("logged %q, want once %q and no error", got, want)
+			}
+		})
+	}
 }
 
 // Functions that ignore their cancellation are work left undone: Serve says how

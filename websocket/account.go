@@ -11,11 +11,11 @@ import (
 	"github.com/creche-go/creche/nursery"
 )
 
-// AbortedError is reported, to [creche.Options.Observe] or else the log, when the
-// last connection of a server that stops is closed and some of them had to be
-// aborted. It is reported once, before [creche.App.Serve] returns, and is no
-// error of Serve: peers that are out of reach are no work left undone. (Functions
-// that ignore their cancellation are, and are named in a
+// AbortedError is reported, to [creche.Options.Observe] or else the log, at level
+// warn, when the last connection of a server that stops is closed and some of them
+// had to be aborted. It is reported once, before [creche.App.Serve] returns, and is
+// no error of Serve: peers that are out of reach are no work left undone.
+// (Functions that ignore their cancellation are, and are named in a
 // [creche.UnfinishedError].) If none was aborted, a line in the log has the
 // numbers, when the functions of all have returned and their
 // [Options.OnClose], too.
@@ -59,6 +59,12 @@ func (e *AbortedError) Error() string {
 	return text
 }
 
+// Level returns [slog.LevelWarn], for [creche.LogReport]: that phones are in tunnels
+// when a server stops is nobody's failure.
+//
+// [creche.LogReport]: https://pkg.go.dev/github.com/creche-go/creche#LogReport
+func (e *AbortedError) Level() slog.Level { return slog.LevelWarn }
+
 func (e *AbortedError) aborted() int { return e.Silent + e.Stalled }
 
 // counted appends n with what it counts, unless it is 0.
@@ -85,7 +91,11 @@ const (
 type account struct {
 	draining <-chan struct{} // of the server
 	app      *creche.App     // nil outside any middleware
-	ctx      context.Context // of the server
+	ctx      context.Context // of the server, without end
+
+	crowds *crowds          // where it is found; nil outside any middleware
+	around *nursery.Nursery // by which
+	users  int              // who need it, under crowds.mu: see crowd.count
 
 	mu     sync.Mutex    // never held across a wait
 	open   int           // whose socket is
@@ -93,16 +103,8 @@ type account struct {
 	counts [outcomes]int // how those were closed that were since then
 }
 
-type accountKey struct{ around *nursery.Nursery }
-
-func accountOf(around context.Context, a *creche.App) *account {
-	return a.Shared(accountKey{nursery.From(around)}, func() any {
-		return newAccount(around, nursery.Draining(around), a)
-	}).(*account)
-}
-
 func newAccount(ctx context.Context, draining <-chan struct{}, a *creche.App) *account {
-	return &account{draining: draining, app: a, ctx: ctx}
+	return &account{draining: draining, app: a, ctx: context.WithoutCancel(ctx)}
 }
 
 func (a *account) enter() {
@@ -160,5 +162,5 @@ func (a *account) report(e *AbortedError) {
 		return
 	}
 	// Without an application this is one connection, of perhaps thousands.
-	slog.ErrorContext(a.ctx, e.Error())
+	slog.LogAttrs(a.ctx, e.Level(), e.Error())
 }

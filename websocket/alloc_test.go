@@ -4,11 +4,14 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/creche-go/creche/websocket"
 )
@@ -64,6 +67,43 @@ func TestAllocOfADelivery(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who waits for room asks again whenever there may be some. What is sent was
+// received, and is compressed once for all that.
+//
+// W7
+func TestAllocOfASendThatWaits(t *testing.T) {
+	onlyOwn(t, once)
+	const size, others = 300_000, 40                 // that many are queued, and most of them in the way
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // what compresses is pooled
+	synctest.Test(t, func(t *testing.T) {
+		o := &websocket.Options{Compress: size, ReadLimit: 2 * size, Queue: websocket.Bounds{Bytes: others * 20_100}}
+		took := make(chan uint64, 1)
+		s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+			m, err := c.Receive(ctx)
+			for range others {
+				err = errors.Join(err, c.Send(ctx, websocket.Binary(make([]byte, 20_000))))
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err = errors.Join(err, c.Send(ctx, m))
+			runtime.ReadMemStats(&after)
+			took <- after.TotalAlloc - before.TotalAlloc
+			return err
+		})
+		p := dial(t, s.Server, offer)
+		p.send(opBinary, noise(size)+strings.Repeat("x", size))
+		for buf := make([]byte, size); ; {
+			synctest.Wait()
+			if _, err := p.conn.Read(buf); err != nil {
+				break
+			}
+		}
+		if got := <-took; got > 10*size { // it would be thirty times
+			t.Errorf("took %d bytes for a message of %d", got, size)
+		}
+	})
 }
 
 // allSent reports whether all members have been sent what there was to send.

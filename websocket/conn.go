@@ -68,6 +68,7 @@ func newConn(conn net.Conn, early []byte, protocol string, o Options) *Conn {
 // join makes c one of d.
 func (c *Conn) join(d *crowd) {
 	c.crowd, c.sweeper, c.draining = d, &d.sweeper, d.sweeper.draining
+	d.count(1)
 	d.account.enter()
 }
 

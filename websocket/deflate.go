@@ -52,11 +52,19 @@ func (o *outbox) packs(m Message) bool {
 	return o.c.opts.compress > 0 && len(m.Bytes()) >= o.c.opts.compress
 }
 
+// shared returns m with a place for its compressed frame if the peer gets that:
+// whoever may send m more than once has it compressed once.
+func (o *outbox) shared(m Message) Message {
+	if o.packs(m) {
+		return m.shareable()
+	}
+	return m
+}
+
 // prepared returns m so that it can be written without further ado. It is called
 // without o.mu, for compressing takes its time.
 func (o *outbox) prepared(m Message) Message {
-	if o.packs(m) {
-		m = m.shareable()
+	if m = o.shared(m); o.packs(m) {
 		m.deflated()
 	}
 	return m

@@ -366,6 +366,52 @@ func TestAMessageIsCompressedOnce(t *testing.T) {
 	})
 }
 
+// So is one that was received, and has to wait for members of a room.
+//
+// W7, W8
+func TestAReceivedMessageIsCompressedOnceThoughItWaits(t *testing.T) {
+	onlyOwn(t, once)
+	synctest.Test(t, func(t *testing.T) {
+		const members = 3
+		var frames [][]byte
+		var mu sync.Mutex
+		conns := make(chan *websocket.Conn, 1)
+		rooms := websocket.Rooms{Slow: websocket.Block}
+		o := &websocket.Options{Compress: 512, Queue: websocket.Bounds{Messages: 1}, OnDrop: func(_ *websocket.Conn, m websocket.Message) {
+			mu.Lock()
+			defer mu.Unlock()
+			frames = append(frames, websocket.CompressedFrame(m))
+		}}
+		s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+			conns <- c
+			return forget(ctx, c)
+		})
+		for range members { // which do not read
+			dial(t, s.Server, offer)
+			c := <-conns
+			rooms.Join(c, "all")
+			if err := c.TrySend(websocket.Text("is being written")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := dial(t, s.Server)
+		p.text(strings.Repeat("again and again ", 1000))
+		m, err := (<-conns).Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rooms.To("all").Broadcast(m)
+		if len(frames) != members {
+			t.Fatalf("got %d messages dropped, want one for each of %d members", len(frames), members)
+		}
+		for _, frame := range frames {
+			if len(frame) == 0 || &frame[0] != &frames[0][0] {
+				t.Error("a member had the message compressed for itself")
+			}
+		}
+	})
+}
+
 // Many connections want one message at once.
 //
 // W7

@@ -144,10 +144,12 @@ func (c *Conn) decide(ctx context.Context, e *ending) {
 	case e.cause == ErrSlowConsumer: // has enough to read already
 		e.drop = true
 		e.code, e.reason = c.resolve(e.cause)
+	case parentEnded(cause):
+		e.code = c.endedAbove(e.cause)
 	case failed(cause):
 		e.code, e.reason = c.resolve(e.cause)
 	default:
-		e.code, e.reason = c.cancelled(cause, e.cause)
+		e.code, e.reason = c.cancelled(e.cause)
 	}
 	e.code = e.code.sendable()
 	if e.cause == errReturned {
@@ -159,29 +161,38 @@ func (c *Conn) decide(ctx context.Context, e *ending) {
 // that somebody cancelled.
 func failed(cause error) bool {
 	c, ok := cause.(*nursery.Cancelled)
-	return ok && c.By != "Cancel" && c.By != "the parent"
+	return ok && c.Failed()
 }
 
 // cancelled returns code and reason for a connection that was cancelled.
-func (c *Conn) cancelled(cause, reason error) (Code, string) {
+func (c *Conn) cancelled(reason error) (Code, string) {
 	switch {
 	case nursery.Is(reason, creche.ErrShutdown):
 		return GoingAway, ""
-	case reason == errReturned, reason == context.Canceled && !parentEnded(cause):
+	case reason == errReturned, reason == context.Canceled:
 		if isClosed(c.draining) {
 			return GoingAway, ""
 		}
 		return NormalClosure, ""
-	case parentEnded(cause): // for a reason that is told where it arose, but for a deadline
-		if nursery.Is(reason, context.DeadlineExceeded) {
-			c.warn(reason)
-		}
-		return InternalError, ""
 	}
 	return c.resolve(reason)
 }
 
 func parentEnded(cause error) bool {
 	c, ok := cause.(*nursery.Cancelled)
-	return ok && c.By == "the parent"
+	return ok && c.ParentEnded()
+}
+
+// endedAbove returns the code for a connection that ends with what is around it,
+// for a reason that is told where it arose, but for a deadline.
+func (c *Conn) endedAbove(reason error) Code {
+	switch late := nursery.Is(reason, context.DeadlineExceeded); {
+	case nursery.Is(reason, creche.ErrShutdown):
+		return GoingAway
+	case late && c.ctx.Err() == context.Canceled && isClosed(c.draining):
+		return GoingAway // it is no deadline, but the grace of [nursery.Nursery.Drain]
+	case late:
+		c.warn(reason)
+	}
+	return InternalError
 }

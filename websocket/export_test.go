@@ -26,3 +26,6 @@ func CompressedFrame(m Message) []byte {
 //
 //go:norace
 func StandStill(c *Conn, d time.Duration) { c.sweeper.began = c.sweeper.began.Add(-d) }
+
+// Heard has bytes of the peer of c be noted that were read so long ago.
+func Heard(c *Conn, ago time.Duration) { c.pulse.heard.Store(int64(c.sweeper.now() - ago)) }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	coder "github.com/coder/websocket"
@@ -63,10 +64,10 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err err
 			o.Compress = 0
 		}
 	}
-	ws, err := coder.Accept(h, r, &coder.AcceptOptions{
-		Subprotocols:   o.Subprotocols,
-		OriginPatterns: o.Origins,
-	})
+	if protocol := choose(o.Subprotocols, r.Header["Sec-Websocket-Protocol"]); protocol != "" {
+		h.header.Set("Sec-WebSocket-Protocol", protocol)
+	}
+	ws, err := coder.Accept(h, r, &coder.AcceptOptions{OriginPatterns: o.Origins})
 	switch {
 	case h.failed != nil:
 		return nil, fmt.Errorf("websocket: taking the connection over: %w", h.failed)
@@ -82,6 +83,21 @@ func accept(w http.ResponseWriter, r *http.Request, o Options) (c *Conn, err err
 		}
 	}
 	return c, nil
+}
+
+// choose returns the best subprotocol that is among the offers, or "". Coder would
+// take one that is written in another case, and is another one.
+func choose(best, offers []string) string {
+	for _, protocol := range best {
+		for _, list := range offers {
+			for offer := range strings.SplitSeq(list, ",") {
+				if strings.Trim(offer, " \t") == protocol {
+					return protocol
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // handshake is the ResponseWriter that coder's Accept gets. It keeps a refusal

@@ -67,6 +67,10 @@ func TestHandshakes(t *testing.T) {
 
 		{"the server's favourite subprotocol", loose, with("Sec-WebSocket-Protocol: v1, v2"), 101, [2]string{"Sec-Websocket-Protocol", "v2"}},
 		{"an unknown subprotocol", loose, with("Sec-WebSocket-Protocol: v3"), 101, [2]string{"Sec-Websocket-Protocol", ""}},
+		{"the server's favourite subprotocol, of two headers", loose, with("Sec-WebSocket-Protocol:v1\t,v0\r\nSec-WebSocket-Protocol: v3 ,\tv2 "), 101, [2]string{"Sec-Websocket-Protocol", "v2"}},
+		{"a subprotocol in another case", loose, with("Sec-WebSocket-Protocol: V2"), 101, [2]string{"Sec-Websocket-Protocol", ""}},
+		{"a subprotocol in both cases", loose, with("Sec-WebSocket-Protocol: V2, V1, v1"), 101, [2]string{"Sec-Websocket-Protocol", "v1"}},
+		{"an empty subprotocol", loose, with("Sec-WebSocket-Protocol: ,"), 101, [2]string{"Sec-Websocket-Protocol", ""}},
 		{"compression is not taken", nil, with("Sec-WebSocket-Extensions: permessage-deflate"), 101, [2]string{"Sec-Websocket-Extensions", ""}},
 	}
 	for _, tt := range tests {
@@ -128,7 +132,7 @@ func TestSubprotocolAndRequestReachTheFunction(t *testing.T) {
 			}
 			return c.Send(ctx, websocket.Text(c.Subprotocol()))
 		})
-		p := dial(t, s.Server, "Sec-WebSocket-Protocol: v0,v1")
+		p := dial(t, s.Server, "Sec-WebSocket-Protocol: V1,v0,v1")
 		p.want(opText, "v1")
 		p.wantEnd(1000)
 	})

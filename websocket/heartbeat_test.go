@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -161,59 +163,104 @@ func TestAnAnswerMayTakeLongerThanTheSilenceBefore(t *testing.T) {
 	}
 }
 
-// A server that stood still, as one that is traced or moved to another machine
-// does, has yet to read what came meanwhile. Its timers stand still with it here,
-// so that times are those without the stop, after which what is due is late.
+// A ping waits for the message that is being written, which may be a large one.
 //
 // W6
-func TestAServerThatStoodStillTakesNobodyForDead(t *testing.T) {
+func TestAPeerThatTakesALargeMessageIsNotDead(t *testing.T) {
+	const size = 900 << 10
 	tests := []struct {
 		name   string
-		at     time.Duration // the server stops
-		still  time.Duration
-		again  bool          // once more before it looks again
-		answer time.Duration // after the ping; 0: never
+		rate   int           // bytes a second that the peer takes
+		answer time.Duration // after a ping
+		stalls time.Duration // when it takes nothing more; 0: it does not
 		code   websocket.Code
-		took   time.Duration
+		took   time.Duration // with the close timeout
 	}{
-		{"before a ping", 20 * time.Second, time.Hour, false, time.Second, 4000, time.Minute},
-		{"while the answer is under way", 31 * time.Second, time.Hour, false, 10500 * time.Millisecond, 4000, time.Minute},
-		{"of a peer that is dead", 31 * time.Second, time.Hour, false, 0, 1011, 50 * time.Second},
-		{"of a peer that is dead, for a moment", 31 * time.Second, time.Second, false, 0, 1011, 41 * time.Second},
-		{"again and again, of a peer that is dead", 31 * time.Second, time.Hour, true, 0, 1011, 50 * time.Second},
+		{"ten kilobytes a second", 10 << 10, 0, 0, 4000, 2 * time.Minute},
+		{"ten kilobytes a second, and answers late", 10 << 10, 9500 * time.Millisecond, 0, 4000, 2 * time.Minute}, // by 99.6s, and not by 99.2s, when the last whole piece was taken
+		{"all at once", size * 10, 0, 0, 4000, 2 * time.Minute},
+		{"until it stalls", 10 << 10, 0, 35 * time.Second, websocket.Abnormal, 44 * time.Second}, // the fifth piece after 32s
+		{"nothing", 10 << 10, 0, time.Second, websocket.Abnormal, 42 * time.Second},
+		{"less than a piece while a ping may be answered", 5 << 10, 0, 0, websocket.Abnormal, 50 * time.Second}, // the third after 38s
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				accepted := make(chan *websocket.Conn, 1)
-				s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
-					accepted <- c
+				type end struct {
+					e  *websocket.CloseError
+					at time.Time
+				}
+				ends := make(chan end, 1)
+				o := &websocket.Options{OnClose: func(_ *websocket.Conn, e *websocket.CloseError) { ends <- end{e, time.Now()} }}
+				s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+					if err := c.Send(ctx, websocket.Binary(make([]byte, size))); err != nil {
+						return err
+					}
 					return forget(ctx, c)
 				})
-				p, began, c := dial(t, s.Server), time.Now(), <-accepted
-				stop := func() {
-					synctest.Wait()
-					websocket.StandStill(c, tt.still)
+				conn, err := s.Dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
 				}
-				time.AfterFunc(tt.at, stop)
-				if tt.again {
-					time.AfterFunc(tt.at+9500*time.Millisecond, stop)
+				began := time.Now()
+				taking := &takes{Conn: conn, rate: tt.rate}
+				if tt.stalls > 0 {
+					taking.until = began.Add(tt.stalls)
 				}
+				p := join(t, taking)
 				if tt.code == 4000 {
-					defer time.AfterFunc(tt.took, func() { p.close(4000, "") }).Stop()
+					time.AfterFunc(tt.took, func() { p.close(4000, "") })
 				}
-				_, code := p.pulses(func() {
-					if tt.answer > 0 {
-						time.Sleep(tt.answer)
-						p.send(opPong, "")
-					}
+				p.pulses(func() {
+					time.Sleep(tt.answer)
+					p.send(opPong, "")
 				})
-				if took := time.Since(began); code != tt.code || took != tt.took {
-					t.Errorf("closed with %v after %v, want %v after %v", code, took, tt.code, tt.took)
+				got := <-ends
+				if took := got.at.Sub(began).Round(time.Second); got.e.Code != tt.code || took != tt.took || errors.Is(got.e, websocket.ErrHeartbeat) != (tt.code == websocket.Abnormal) {
+					t.Errorf("closed with %v after %v, want %v after %v", got.e, took, tt.code, tt.took)
 				}
 			})
 		})
 	}
+}
+
+// The network takes what is sent to a peer that is dead, too.
+//
+// W6
+func TestWhatIsTakenIsNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			for range 20 {
+				if err := c.Send(ctx, websocket.Text("tick")); err != nil {
+					return err
+				}
+				time.Sleep(3 * time.Second)
+			}
+			return nil
+		})
+		p, began := dial(t, s.Server), time.Now()
+		at, code := p.pulses(func() {})
+		if took := time.Since(began); code != 1011 || took != 40*time.Second || !slices.Equal(at, seconds(30)) {
+			t.Errorf("closed with %v after %v and pings at %v, want 1011 after 40s and one at 30s", code, took, at)
+		}
+	})
+}
+
+// takes is a connection whose peer takes so many bytes a second, until it stalls.
+type takes struct {
+	net.Conn
+	rate  int
+	until time.Time // zero: it does not
+}
+
+func (c *takes) Read(b []byte) (int, error) {
+	if !c.until.IsZero() && time.Now().After(c.until) {
+		time.Sleep(time.Hour)
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(b)
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(c.rate))
+	return n, err
 }
 
 // W6

@@ -45,7 +45,8 @@ func (l *Limit) leave() {
 	}
 }
 
-// pace is a token bucket that holds a second's worth of messages.
+// pace is a token bucket that holds a second's worth of messages, and more after a
+// time in which nothing was read.
 type pace struct {
 	perSecond int // 0: no limit
 	tokens    float64
@@ -57,16 +58,31 @@ func (p *pace) allows() bool {
 	if p.perSecond == 0 {
 		return true
 	}
-	now, most := time.Now(), float64(p.perSecond)
-	if p.filled.IsZero() {
-		p.tokens = most
-	} else {
-		p.tokens = min(most, p.tokens+now.Sub(p.filled).Seconds()*most)
-	}
-	p.filled = now
+	most, gained := float64(p.perSecond), p.gain()
+	// What there is beyond a second's worth goes as fast as it came.
+	p.tokens = min(p.tokens+gained, max(most, p.tokens-gained))
 	if p.tokens < 1 {
 		return false
 	}
 	p.tokens--
 	return true
+}
+
+// rest adds the tokens for the time since the last message, in which nothing was
+// read: what comes next may have been sent any time in it.
+func (p *pace) rest() {
+	if p.perSecond > 0 {
+		p.tokens += p.gain()
+	}
+}
+
+// gain returns the tokens for the time since it was called last; at first a
+// second's worth.
+func (p *pace) gain() float64 {
+	now, passed := time.Now(), time.Second
+	if !p.filled.IsZero() {
+		passed = now.Sub(p.filled)
+	}
+	p.filled = now
+	return passed.Seconds() * float64(p.perSecond)
 }

@@ -21,8 +21,8 @@ type Options struct {
 	// the user.
 	Origins []string
 	// Subprotocols are those that the server speaks, best first. The first
-	// that the client offers too is chosen; if there is none the connection
-	// has no subprotocol, which [Conn.Subprotocol] tells.
+	// that the client offers too, in the same case, is chosen; if there is none
+	// the connection has no subprotocol, which [Conn.Subprotocol] tells.
 	Subprotocols []string
 
 	// ReadLimit is how many bytes a message from the peer may have, compressed
@@ -31,7 +31,9 @@ type Options struct {
 	ReadLimit int64
 	// MessagesPerSecond is how many messages the peer may send in a second, and
 	// at once after a pause. More close the connection with [PolicyViolation].
-	// 0 means that there is no limit.
+	// They count when they are read: what waited for room in Inbox may have been
+	// sent any time meanwhile, and the time of a process that stood still is a
+	// pause of the peer's. 0 means that there is no limit.
 	MessagesPerSecond int
 	// Connections bounds how many connections are open at once. Nil means that
 	// there is no limit, and one that [NewLimit] has not made is a fault.
@@ -84,6 +86,11 @@ type Options struct {
 	// late, for it stood still itself, waits once more for as long as it was late,
 	// at most PongWithin, to read what came meanwhile.
 	//
+	// A ping follows the message that is being written, however large. Until it
+	// leaves the peer has PongWithin for each 64 KB of that. What the network
+	// has taken before, into its buffers, has to reach the peer within PongWithin,
+	// as does the ping.
+	//
 	// While the inbox is full nothing is read, and silence says nothing. The
 	// pings go on; on a socket that the peer has closed or reset, by the second
 	// one at the latest, writing fails, and the connection ends as that of a
@@ -93,7 +100,8 @@ type Options struct {
 	// MaxPause is how long the inbox may be full without the application
 	// receiving anything. Then the connection ends with [ErrUnread]: a peer that
 	// vanished silently in such a pause would not be noticed otherwise. 0 means
-	// five minutes, and negative that there is no limit.
+	// five minutes, and negative that there is no limit. A server that comes to it
+	// late waits once more, as for a ping.
 	MaxPause time.Duration
 
 	// OnClose is called once for each connection that was upgraded, with or

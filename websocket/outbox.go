@@ -156,15 +156,43 @@ func (o *outbox) transmit(context.Context) error {
 	}
 }
 
+// pieceSize is how much of a large message is written at once: little enough for
+// a slow peer to take it in the time in which it would answer a ping, which waits
+// for all of the message. A piece costs a system call.
+const pieceSize = 64 << 10
+
 // write writes a batch, and returns false if that has failed.
 func (o *outbox) write(batch []byte, messages Bounds, last bool) bool {
-	if _, err := o.c.socket.Write(batch); err != nil {
-		o.c.unreachable()
-		o.fail()
+	for ; len(batch) > pieceSize; batch = batch[pieceSize:] {
+		if !o.writeAll(batch[:pieceSize]) {
+			return false
+		}
+		o.mu.Lock()
+		o.moved()
+		o.mu.Unlock()
+	}
+	if !o.writeAll(batch) {
 		return false
 	}
 	o.wrote(messages, last)
 	return true
+}
+
+func (o *outbox) writeAll(b []byte) bool {
+	if _, err := o.c.socket.Write(b); err != nil {
+		o.c.unreachable()
+		o.fail()
+		return false
+	}
+	return true
+}
+
+// moved tells the heartbeat that the peer, or the network, takes what a ping has to
+// wait for: that is among the answers if it is coder's. The caller holds o.mu.
+func (o *outbox) moved() {
+	if o.ask || len(o.answer) > 0 {
+		o.c.move()
+	}
 }
 
 // take returns the next bytes to write, gathered in buf as far as they fit,
@@ -213,6 +241,7 @@ func (o *outbox) wrote(messages Bounds, last bool) {
 	if o.broken { // by its end, which has counted them
 		return
 	}
+	o.moved()
 	o.held.add(-messages.Messages, -messages.Bytes)
 	o.total.add(messages.Messages, messages.Bytes-o.spared)
 	o.flying, o.spared = Bounds{}, 0

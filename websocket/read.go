@@ -124,6 +124,7 @@ func (c *Conn) store(m Message) {
 		return
 	}
 	defer c.resume()
+	defer c.pace.rest()
 	for {
 		c.pause() // anew whenever the application has received something
 		select {

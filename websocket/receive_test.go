@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -314,4 +315,49 @@ func TestLimitOfMessagesPerSecond(t *testing.T) {
 		}
 		p.wantEnd(websocket.PolicyViolation)
 	})
+}
+
+// What came while the inbox was full is read all at once, and need not have been
+// sent so.
+//
+// W10
+func TestLimitOfMessagesAfterAFullInbox(t *testing.T) {
+	const busy = 6 * time.Second // of the application, with the first message
+	tests := []struct {
+		name   string
+		during int           // messages; the first three are read at once
+		rest   time.Duration // of the peer, when the application has been busy
+		after  int
+		code   websocket.Code
+	}{
+		{"half of what it may", 33, 0, 0, 4000},
+		{"all that it may", 70, 0, 0, 4000},
+		{"one more", 71, 0, 0, websocket.PolicyViolation},
+		{"it is not kept for later", 33, busy, 10, 4000},
+		{"but for a second's worth", 33, busy, 11, websocket.PolicyViolation},
+		{"the rate goes on", 70, 2 * time.Second, 10, 4000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &websocket.Options{MessagesPerSecond: 10, PingEvery: -1, Inbox: websocket.Bounds{Messages: 1}}
+				s := serve(t, o, func(_ context.Context, c *websocket.Conn) error {
+					wait := busy
+					for range c.Messages() {
+						time.Sleep(wait)
+						wait = 0
+					}
+					return nil
+				})
+				p, began := dial(t, s.Server), time.Now()
+				go func() {
+					text := frame(0x80|opText, "x")
+					_, _ = p.conn.Write(bytes.Repeat(text, tt.during))
+					time.Sleep(time.Until(began.Add(busy + tt.rest)))
+					_, _ = p.conn.Write(append(bytes.Repeat(text, tt.after), closing(4000, "")...))
+				}()
+				p.wantEnd(tt.code)
+			})
+		})
+	}
 }

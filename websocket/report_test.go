@@ -57,6 +57,29 @@ func TestReportsOfAConnectionNameTheTask(t *testing.T) {
 	})
 }
 
+// However somebody has ended the connection, what fails at that is reported.
+//
+// N3, W3
+func TestAFailureAfterACancellationIsReported(t *testing.T) {
+	for name, end := range map[string]func(n *nursery.Nursery){
+		"cancelled": func(n *nursery.Nursery) { n.Cancel(context.DeadlineExceeded) },
+		"drained":   func(n *nursery.Nursery) { n.Drain(time.Second) },
+	} {
+		inBubbles(t, name, func(t *testing.T, o *websocket.Options) {
+			s := serve(t, o, func(ctx context.Context, c *websocket.Conn) error {
+				end(nursery.From(ctx))
+				<-ctx.Done()
+				return errPlain
+			})
+			dial(t, s.Server).wantEnd(websocket.InternalError)
+			s.finish()
+			if got := s.reports(); len(got) != 1 || got[0] != errPlain {
+				t.Errorf("got reports %q, want what the function returned", got)
+			}
+		})
+	}
+}
+
 // A nil pointer that a connection's function or a task of it returns as an error
 // is called that.
 //
@@ -98,7 +121,7 @@ func TestTheLogSaysWhyAConnectionIsClosedWithAnInternalError(t *testing.T) {
 		f    connFunc
 		want string
 	}{
-		{"a deadline", forget, creche.ErrRequestTimeout.Error()},
+		{"a deadline", forget, "creche: request timed out after 1s"},
 		{"a 503", func(context.Context, *websocket.Conn) error {
 			return &errorhandlers.Problem{Status: http.StatusServiceUnavailable, Err: errTicker}
 		}, errTicker.Error()},

@@ -108,7 +108,7 @@ func (r *Room) Key() string { return r.key }
 // what it does from anywhere else. The list of members is made anew, once, after
 // somebody joined or left.
 func (r *Room) Broadcast(m Message, except ...*Conn) {
-	slow, began := r.reach(m, except)
+	m, slow, began := r.reach(m, except)
 	for _, c := range slow {
 		_ = c.waitPatiently(c.ctx, m, began)
 	}
@@ -124,7 +124,7 @@ func (r *Room) Send(ctx context.Context, m Message, except ...*Conn) error {
 		panic("websocket: Room.Send: nil context")
 	}
 	var err error
-	slow, began := r.reach(m, except)
+	m, slow, began := r.reach(m, except)
 	for _, c := range slow {
 		if e := c.waitPatiently(ctx, m, began); e != nil {
 			err = e
@@ -133,15 +133,13 @@ func (r *Room) Send(ctx context.Context, m Message, except ...*Conn) error {
 	return err
 }
 
-// reach sends m to all who need not be waited for. It returns the others, and
-// since when they are.
-func (r *Room) reach(m Message, except []*Conn) (slow []*Conn, began time.Time) {
+// reach sends m to all who need not be waited for. It returns m as all share it, the
+// others, and since when they are waited for.
+func (r *Room) reach(m Message, except []*Conn) (shared Message, slow []*Conn, began time.Time) {
 	r.rooms.check()
 	var w waker
 	for _, c := range r.rooms.members(r.key) {
-		if c.out.packs(m) {
-			m = m.shareable()
-		}
+		m = c.out.shared(m)
 		if !slices.Contains(except, c) && !c.offer(m, r.rooms.Slow, &w) {
 			slow = append(slow, c)
 		}
@@ -150,7 +148,7 @@ func (r *Room) reach(m Message, except []*Conn) (slow []*Conn, began time.Time) 
 	if len(slow) > 0 {
 		began = time.Now()
 	}
-	return slow, began
+	return m, slow, began
 }
 
 // Leave takes c out of the room. Whoever is not in it, a nil c too, has left.

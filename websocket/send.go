@@ -29,6 +29,7 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 
 // wait is Send that tries once at least, whether or not ctx has ended.
 func (c *Conn) wait(ctx context.Context, m Message, policy SlowPolicy) error {
+	m = c.out.shared(m)
 	for {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)

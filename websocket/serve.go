@@ -85,6 +85,7 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 	}
 	x := creche.ExchangeOf(r.Context())
 	crowd := crowdOf(x, r, opts.Detach)
+	defer crowd.count(-1)
 	if isClosed(crowd.sweeper.draining) {
 		return refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
 	}
@@ -175,6 +176,7 @@ func (c *Conn) begin(ctx context.Context, n *nursery.Nursery) {
 
 // release lets go of what is left, when all has been joined.
 func (c *Conn) release() {
+	defer c.crowd.count(-1)
 	defer c.crowd.account.finish()
 	c.socket.abort() // should it not be closed already
 	c.out.fail()     // nor what is counted be final

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,6 +143,74 @@ func TestANurseryOfTheHandlersOwnMayDrain(t *testing.T) {
 		p.wantEnd(websocket.GoingAway)
 		if took := time.Since(began); took != time.Minute {
 			t.Errorf("ended after %v, want a minute", took)
+		}
+	})
+}
+
+// A nursery in BaseContext may give the connections less time than their last word
+// takes, or none. It is a stop all the same, and not a deadline that was missed.
+//
+// W3, W9
+func TestAStopThatGivesLittleTimeIsAStop(t *testing.T) {
+	for _, grace := range []time.Duration{0, time.Second / 2} {
+		for name, f := range map[string]connFunc{"one that receives": echo, "one that does not listen": forget} {
+			inBubbles(t, name+" is given "+grace.String(), func(t *testing.T, o *websocket.Options) {
+				log := logged(t)
+				s := serve(t, o, f)
+				p := dial(t, s.Server)
+				synctest.Wait()
+				s.above.Drain(grace)
+				p.wantEnd(websocket.GoingAway)
+				s.finish()
+				if got := log.String(); strings.Contains(got, "WARN") || len(s.reports()) > 0 {
+					t.Errorf("logged %q and reported %q, want that all have ended", got, s.reports())
+				}
+			})
+		}
+	}
+}
+
+// W3, W9
+func TestADeadlineThatIsMissedDuringAStopIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t)
+		var around nursery.Nursery
+		base := around.Open(t.Context())
+		app := creche.New(creche.Options{})
+		s := nurserytest.NewServer(t, app.Timeout(time.Second)(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return upgrade(w, r, &websocket.Options{LastWord: time.Minute}, forget)
+		})), nurserytest.Configure(func(srv *http.Server) {
+			srv.BaseContext = func(net.Listener) context.Context { return base }
+		}))
+		p := dial(t, s)
+		synctest.Wait()
+		around.Drain(-1)
+		p.wantEnd(websocket.InternalError)
+		s.Close()
+		if err := around.Join(); err != nil {
+			t.Error(err)
+		}
+		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, creche.ErrRequestTimeout.Error()) {
+			t.Errorf("logged %q, want a warning of the deadline", got)
+		}
+	})
+}
+
+// W3
+func TestWhatFailsBesideAConnectionIsNoStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := logged(t)
+		app := creche.New(creche.Options{})
+		s := nurserytest.NewServer(t, app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return nursery.Run(r.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+				n.Go(func(context.Context) error { time.Sleep(time.Second); return context.DeadlineExceeded })
+				return upgrade(w, r.WithContext(ctx), nil, forget)
+			})
+		})))
+		dial(t, s).wantEnd(websocket.InternalError)
+		s.Close()
+		if got := log.String(); strings.Count(got, "closed with 1011") != 1 {
+			t.Errorf("logged %q, want a warning", got)
 		}
 	})
 }

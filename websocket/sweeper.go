@@ -60,9 +60,9 @@ func (s *sweeper) put(c *Conn, at time.Duration) {
 func (s *sweeper) putBack(c *Conn, at time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := &c.pulse; !p.forgotten {
+	if p := &c.pulse; p.place != forgotten {
 		if paused := p.paused.Load(); paused > 0 { // perhaps while nobody expected c
-			at = min(at, p.limit(time.Duration(paused)))
+			at = min(at, p.end(time.Duration(paused)))
 		}
 		s.put(c, at)
 	}
@@ -86,10 +86,10 @@ func (s *sweeper) expect(c *Conn, at time.Duration) {
 func (s *sweeper) forget(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.pulse.forgotten = true
 	if c.pulse.place > 0 {
 		heap.Remove(&s.due, c.pulse.place-1)
 	}
+	c.pulse.place = forgotten
 }
 
 // take returns a connection that is due now, to be put back, or else how long

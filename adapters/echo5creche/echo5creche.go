@@ -51,6 +51,10 @@ import (
 // [*echo.HTTPError] of it that wraps the error, once the answer's headers are
 // set. [echo.DefaultHTTPErrorHandler](false), which echo.New installs, gives way
 // to problem details, whoever has set it; that of true does not.
+// Whether an error is reported is decided by the status that the handler sends.
+//
+// Use comes after the middleware for logs, request ids and CORS: the headers that
+// middleware inside sets are no part of the answer to an error.
 //
 // Use on an Echo for the second time panics, and so does a nil e or app.
 func Use(e *echo.Echo, app *creche.App) {

@@ -48,7 +48,11 @@ import (
 // answer that no rule gives. It gets an [*echo.HTTPError] and whatever would be
 // the plain 500 as they are; for what else carries a status an HTTPError of it,
 // with the error as Internal, once the answer's headers are set. Echo's default
-// handler gives way to problem details.
+// handler gives way to problem details. Whether an error is reported is decided by
+// the status that the handler sends.
+//
+// Use comes after the middleware for logs, request ids and CORS: the headers that
+// middleware inside sets are no part of the answer to an error.
 //
 // Use on an Echo for the second time panics, and so does a nil e or app.
 func Use(e *echo.Echo, app *creche.App) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/creche-go/creche"
@@ -177,7 +178,7 @@ var owned = []struct {
 	{"a wrapped HTTPError, bare", fmt.Errorf("wrapped: %w", notFound), true, 404, "Not Found", "", nil},
 	{"a joined HTTPError, bare", errors.Join(errPlain, notFound), true, 404, "Not Found", "", []error{errPlain}},
 	{"an error of the binder's", echo.NewBindingError("id", nil, "no number", errPlain), false, 400, "no number", "", nil},
-	{"what would be the plain 500", errPlain, true, 0, "", "", []error{errPlain}},
+	{"what would be the plain 500", errPlain, true, 0, "", "", nil},
 	{"a problem", limited, false, 429, "slowly", "7", nil},
 	{"a wrapped problem", fmt.Errorf("secret: %w", limited), false, 429, "slowly", "7", nil},
 	{"a problem without a text", &errorhandlers.Problem{Status: 409}, false, 409, "Conflict", "", nil},
@@ -245,6 +246,54 @@ func codeOf(err error) int {
 	return 0
 }
 
+// sendings are what an HTTPErrorHandler of the application's own sends for an error.
+var sendings = []struct {
+	name   string
+	err    error
+	status int
+	body   string
+	told   []error
+}{
+	{"an error that it knows", errPlain, 404, "none", nil},
+	{"one that it knows, at length", errPlain, 404, strings.Repeat("none", 1<<10), nil},
+	{"one that it does not know", errPlain, 500, "oh", []error{errPlain}},
+	{"one that it does not know, at length", errPlain, 500, strings.Repeat("oh", 2<<10), []error{errPlain}},
+	{"one that passes", errPlain, 503, "later", nil},
+	{"a problem of its own making", &errorhandlers.Problem{Status: 500, Err: errPlain}, 404, "none", nil},
+	{"a status that it takes for worse", limited, 500, "oh", []error{limited}},
+	{"one of several", errors.Join(errPlain, errOther), 404, "none", []error{errPlain, errOther}},
+	{"one beside that with a status", errors.Join(errPlain, limited), 404, "none", []error{errPlain}},
+}
+
+// E6, E4
+func TestWhatAnErrorHandlerOfTheApplicationsOwnSendsSaysWhatIsReported(t *testing.T) {
+	for _, tt := range sendings {
+		for _, set := range settings {
+			t.Run(tt.name+", "+set.name, func(t *testing.T) {
+				app, told := newApp()
+				e := echo.New()
+				set.up(e, func() { echocreche.Use(e, app) }, func(_ error, c echo.Context) { _ = c.String(tt.status, tt.body) })
+				e.GET("/", func(echo.Context) error { return tt.err })
+				checkAnswer(t, do(e, "GET", "/", ""), tt.status, tt.body)
+				told.check(t, tt.told...)
+			})
+		}
+	}
+}
+
+// E4: of a panic there is always a report.
+func TestAPanicIsReportedWhateverAnErrorHandlerOfTheApplicationsOwnSends(t *testing.T) {
+	app, told := newApp()
+	e := echo.New()
+	e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.String(http.StatusNotFound, "none") }
+	echocreche.Use(e, app)
+	e.GET("/", func(echo.Context) error { panic("secret") })
+	checkAnswer(t, do(e, "GET", "/", ""), http.StatusNotFound, "none")
+	if len(told.told) != 1 {
+		t.Errorf("reported: got %q, want the panic once", told.told)
+	}
+}
+
 // E1, R9
 func TestAnErrorHandlerOfTheApplicationsOwnIsNotAskedWhereARuleAnswers(t *testing.T) {
 	app, told := newApp(onSoldOut(http.StatusConflict))
@@ -274,7 +323,7 @@ func TestWhoWrapsOursMayHaveAnotherErrorAnswered(t *testing.T) {
 	})
 	e.GET("/slice", func(echo.Context) error { return slice{"tea"} })
 	checkAnswer(t, do(e, "GET", "/plain", ""), 404, `{"title":"Not Found","status":404,"detail":"nowhere"}`+"\n")
-	told.check(t, errPlain)
+	told.check(t)
 	checkAnswer(t, do(e, "GET", "/problem", ""), 409, `{"title":"Conflict","status":409,"sku":"tea"}`+"\n")
 	checkAnswer(t, do(e, "GET", "/slice", ""), 500, problem500)
 }

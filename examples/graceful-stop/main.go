@@ -51,7 +51,7 @@ func newServer(dir, probes string, stopping creche.Stopping) (*creche.App, http.
 	admin.HandleFunc("GET /metrics", orders.Metrics)
 	app.Service("admin", creche.Server(&http.Server{Addr: probes, Handler: admin}))
 	app.Service("shelf", creche.Service{Start: orders.Open, Stop: orders.Close})
-	app.Service("inventory", creche.Daemon(nursery.Every(time.Minute, orders.Count)))
+	app.Service("inventory", creche.Daemon(nursery.Every(time.Minute, nursery.BestEffort("count", orders.Count))))
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /orders/{id}", creche.Handler(func(w http.ResponseWriter, r *http.Request) error {

@@ -12,16 +12,16 @@ import (
 
 func TestAQuoteHasWhatBothLookUpsFound(t *testing.T) {
 	app, mux := creche.New(creche.Options{}), http.NewServeMux()
-	mux.Handle("GET /quote/{sku}", creche.Handler(quote))
+	mux.Handle("GET /quote", creche.Handler(quote))
 	srv := nurserytest.NewServer(t, httpcreche.Wrap(mux, app))
 
-	res, err := srv.Client().Get(srv.URL + "/quote/tea")
+	res, err := srv.Client().Get(srv.URL + "/quote")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if got, want := string(body), "3 at 3\n"; err != nil || res.StatusCode != http.StatusOK || got != want {
+	if got, want := string(body), "12 at 450\n"; err != nil || res.StatusCode != http.StatusOK || got != want {
 		t.Errorf("got %v %q, %v, want 200 %q", res.StatusCode, got, err, want)
 	}
 }

@@ -93,7 +93,11 @@ func (x *Explorer) Take(err error) { x.sees(err, false) }
 // Report has what r holds come to light as a report. [Explore] observes all
 // nurseries that are opened below the context of f; for others there is
 // nursery.Observe(x.Report).
-func (x *Explorer) Report(_ context.Context, r nursery.Report) { x.sees(r.Err, true) }
+func (x *Explorer) Report(_ context.Context, r nursery.Report) {
+	if r.Task != attempted { // which comes to light in another way: see retry
+		x.sees(r.Err, true)
+	}
+}
 
 // draws returns the random numbers of the next use of a name.
 func (x *Explorer) draws(name string) *rand.Rand {

@@ -128,6 +128,9 @@ func (a *actor) race(ctx context.Context) error {
 	return unlessStopped(err)
 }
 
+// attempted is the name under which a long retry reports an attempt.
+const attempted = "nurserytest: an attempt"
+
 // retry lives anew as long as it fails. What only the last attempt failed with
 // has to come to light, and not even that if the context ends meanwhile.
 func (a *actor) retry(ctx context.Context) error {
@@ -140,7 +143,7 @@ func (a *actor) retry(ctx context.Context) error {
 		return last
 	}
 	waits := func() nursery.BackOff { return a }
-	err := nursery.Retry(attempt, nursery.RetryOptions{Attempts: 1 + a.pick(3), BackOff: waits})(ctx)
+	err := nursery.Retry(attempt, nursery.RetryOptions{Name: attempted, Attempts: 1 + a.pick(3), BackOff: waits})(ctx)
 	if g, ok := err.(*nursery.GaveUp); ok && errors.Unwrap(g) != g.Last {
 		a.x.forgives(last)
 		a.failed = false

@@ -33,6 +33,12 @@ func Consume(app *creche.App, consume func(ctx context.Context) error) error {
 	return app.Go(context.Background(), "consumer", restarted, nursery.Critical())
 }
 
+// Clean has the application clean up every minute. A run that fails is reported,
+// and the next one comes all the same.
+func Clean(app *creche.App, clean func(ctx context.Context) error) {
+	app.Service("cleaner", creche.Daemon(nursery.Every(time.Minute, nursery.BestEffort("clean up", clean))))
+}
+
 // Batches is a daemon that works until the application drains, and then
 // finishes the batch that it has begun.
 func Batches(next func(ctx context.Context) error) func(ctx context.Context) error {

@@ -285,7 +285,7 @@ func TestSweepsUntilItIsToldToStop(t *testing.T) {
 	err := recipes.Serve(app, "127.0.0.1:0", http.NotFoundHandler(), func(context.Context) error {
 		swept++
 		app.Stop(nil)
-		return nil
+		return errDown // which is reported, and ends nothing
 	})
 	if err != nil || swept != 1 {
 		t.Errorf("got %v after %d sweeps, want nil after 1", err, swept)
@@ -345,6 +345,34 @@ func TestAConsumerThatGivesUpStopsTheApplication(t *testing.T) {
 		err := app.Serve(t.Context(), nurserytest.Listen(), http.NotFoundHandler())
 		if _, gaveUp := errors.AsType[*nursery.GaveUp](err); !gaveUp || runs != 6 {
 			t.Errorf("Serve: got %v after %d runs, want that it gave up after 6", err, runs)
+		}
+	})
+}
+
+// B4: a database that is away for a night stops nothing.
+func TestAPeriodicJobOutlastsAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported []string
+		app := creche.New(creche.Options{IgnoreSignals: true, Observe: func(_ context.Context, r nursery.Report) {
+			reported = append(reported, r.String())
+		}, Logger: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		runs, clean := 0, 0
+		recipes.Clean(app, func(context.Context) error {
+			if runs++; runs > 10 && runs <= 10+8*60 {
+				return errDown
+			}
+			if clean++; clean == 20 {
+				stop()
+			}
+			return nil
+		})
+		err := app.Serve(ctx, nurserytest.Listen(), http.NotFoundHandler())
+		if err != nil || clean != 20 || len(reported) != 8*60 {
+			t.Fatalf("got %v, %d clean runs and %d reports, want nil, 20 and 480", err, clean, len(reported))
+		}
+		if want := "nursery service cleaner: task clean up: " + errDown.Error(); reported[0] != want {
+			t.Errorf("got report %q, want %q", reported[0], want)
 		}
 	})
 }

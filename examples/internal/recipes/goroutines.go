@@ -29,8 +29,8 @@ func Mail(mail func(ctx context.Context) error) http.HandlerFunc {
 	})
 }
 
-// Serve sweeps every minute, and serves until it is told to stop.
+// Serve sweeps every minute, whatever the sweep before came to, and serves until it is told to stop.
 func Serve(app *creche.App, addr string, handler http.Handler, sweep func(ctx context.Context) error) error {
-	app.Service("sweep", creche.Daemon(nursery.Every(time.Minute, sweep)))
+	app.Service("sweep", creche.Daemon(nursery.Every(time.Minute, nursery.BestEffort("sweep", sweep))))
 	return app.ListenAndServe(context.Background(), addr, handler)
 }
