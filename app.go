@@ -67,9 +67,9 @@ type Options struct {
 	// the stop waits for them as for requests, but not for what RegisterOnShutdown
 	// has registered, which net/http calls when the stop begins. Its handler serves
 	// where none is given, and it belongs to the App from then on.
-	// What it leaves open is bounded: ReadHeaderTimeout by 10 s, IdleTimeout by
-	// 2 min and MaxHeaderBytes by 64 KiB, unless they or ReadTimeout are set; a
-	// negative time-out is none. Nil means a new one.
+	// What it leaves open is bounded: MaxHeaderBytes by 64 KiB, ReadHeaderTimeout by
+	// 10 s and IdleTimeout by 2 min, or by ReadTimeout if there is one. A negative
+	// time-out is none, and says nothing of the others. Nil means a new one.
 	Server *http.Server
 	// Listening is told each bound address when the server listens, before the
 	// services start and it accepts. Nil: it is only logged.
@@ -110,7 +110,7 @@ type App struct {
 	life       life
 	shared     sync.Map     // see Shared
 	looked     atomic.Int32 // see recycledBy
-	cutShort   atomic.Int64 // background tasks, by the stop
+	cutShort   cutShort     // of the background
 
 	sayMisplaced sync.Once // see unlessMisplaced
 	sayLate      sync.Once // see late

@@ -3,6 +3,7 @@ package creche
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/creche-go/creche/nursery"
 )
@@ -126,8 +127,8 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 		case nursery.Is(err, nursery.ErrDropped):
 			a.waiting.drop(waits)
 		default:
-			if a.cutShort.Add(1) <= mostCutShort {
-				a.logWarning(own, "creche: background task cut short", cutShort(ctx, name, err)...)
+			if a.cutShort.line(name) {
+				a.logWarning(own, "creche: background task cut short", saysCutShort(ctx, name, err)...)
 			}
 		}
 		return err
@@ -144,8 +145,15 @@ func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context
 	}
 }
 
-// mostCutShort is how many of the tasks that the stop cuts short have a line in the
-// log; the rest is counted.
+// cutShort knows the tasks that the stop has cut short, of which there may be
+// thousands at once.
+type cutShort struct {
+	mu    sync.Mutex
+	lines int                // in the log
+	more  []nursery.TaskInfo // those without a line of their own
+}
+
+// mostCutShort is how many have a line each.
 const mostCutShort = 10
 
 // host returns the application whose background nursery is for ctx: a, or the one
@@ -161,9 +169,28 @@ func (a *App) host(ctx context.Context) *App {
 	return a
 }
 
-// cutShort is what there is to say of a task that returned err when it was
+// line reports whether the task of that name is to have one of its own.
+func (c *cutShort) line(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lines < mostCutShort {
+		c.lines++
+		return true
+	}
+	c.more = append(c.more, nursery.TaskInfo{Name: name})
+	return false
+}
+
+// rest returns those without a line.
+func (c *cutShort) rest() []nursery.TaskInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.more
+}
+
+// saysCutShort is what there is to say of a task that returned err when it was
 // cancelled: of a [nursery.Retry], say, what the last attempt failed with.
-func cutShort(ctx context.Context, name string, err error) []slog.Attr {
+func saysCutShort(ctx context.Context, name string, err error) []slog.Attr {
 	attrs := []slog.Attr{slog.String("task", name)}
 	if err != context.Cause(ctx) && err != ctx.Err() {
 		attrs = append(attrs, slog.String("error", nursery.Text(err)))

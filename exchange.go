@@ -100,8 +100,8 @@ func (x *Exchange) enter(parent context.Context, next http.Handler) {
 	}
 	x.handle(next)
 	err := x.nursery.JoinOwned()
-	if err == nil {
-		err = x.cutShort(parent)
+	if err == nil && x.state() == open && !x.written() {
+		err = x.unwritten(parent)
 	}
 	x.settle(err)
 }
@@ -203,6 +203,17 @@ func (x *Exchange) Push(set *errorhandlers.Set) {
 // several errors none is lost. A nil err does nothing. After the exchange has
 // ended err is reported.
 func (x *Exchange) Fail(err error) { x.nursery.Fail(err) }
+
+// Otherwise has the rules answer err if the handler returns without an error and
+// without having written anything, not even a status. It is for what has been
+// returned to a handler that may neither hand it on nor answer it: an empty 200
+// would say that all was well. The last err counts, and nil is none. It must be
+// called by the handler's goroutine, and does nothing after the exchange has ended.
+func (x *Exchange) Otherwise(err error) {
+	if x.response != nil {
+		x.response.otherwise = err
+	}
+}
 
 func (x *Exchange) scope() context.Context { return x.request.Context() }
 

@@ -167,3 +167,47 @@ func TestOuterRequestGetsItsPatternBack(t *testing.T) {
 		}
 	})
 }
+
+// An error that was returned to a handler which does nothing about it is answered,
+// if nothing else is.
+//
+// R2, E2
+func TestOtherwiseIsForWhatNobodyAnswers(t *testing.T) {
+	errMissed := &errorhandlers.Problem{Status: http.StatusForbidden}
+	tests := []struct {
+		name    string
+		handler func(x *creche.Exchange, w http.ResponseWriter) error
+		want    int
+		reports []error
+	}{
+		{"nothing was written", func(*creche.Exchange, http.ResponseWriter) error { return nil }, http.StatusForbidden, nil},
+		{"a header was set", func(_ *creche.Exchange, w http.ResponseWriter) error { w.Header().Set("X", "y"); return nil }, http.StatusForbidden, nil},
+		{"the handler has answered", func(_ *creche.Exchange, w http.ResponseWriter) error { w.WriteHeader(http.StatusTeapot); return nil }, http.StatusTeapot, nil},
+		{"the handler hands it on", func(*creche.Exchange, http.ResponseWriter) error { return errMissed }, http.StatusForbidden, nil},
+		{"the handler fails", func(*creche.Exchange, http.ResponseWriter) error { return errFirst }, http.StatusInternalServerError, []error{errFirst}},
+		{"it is taken back", func(x *creche.Exchange, _ http.ResponseWriter) error { x.Otherwise(nil); return nil }, http.StatusOK, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			app, seen := watched(creche.Options{})
+			var kept *creche.Exchange
+			h := app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+				kept = creche.ExchangeOf(r.Context())
+				kept.Otherwise(errMissed)
+				return tt.handler(kept, w)
+			}))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			if w.Code != tt.want {
+				t.Errorf("got %d, want %d", w.Code, tt.want)
+			}
+			seen.wantOnce(t, tt.reports...)
+			kept.Otherwise(errMissed) // too late
+			w = httptest.NewRecorder()
+			app.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("the next request: got %d, want 200", w.Code)
+			}
+		})
+	}
+}

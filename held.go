@@ -36,6 +36,8 @@ type response struct {
 	length  int64   // the Content-Length declared, or -1
 	body    []byte
 	unheard error // what a write failed with because the client has left
+	// otherwise is what there is to answer if nothing is written: see Exchange.Otherwise.
+	otherwise error
 }
 
 // header returns the header, to be looked at or changed. Until somebody asks it is
@@ -166,7 +168,7 @@ func (x *Exchange) release() {
 	}
 	h.reset()
 	h.opening.clear()
-	h.w, h.state, h.shown, h.sent, h.unheard = nil, open, false, 0, nil
+	h.w, h.state, h.shown, h.sent, h.unheard, h.otherwise = nil, open, false, 0, nil, nil
 	x.App().responses.Put(h)
 }
 

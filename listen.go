@@ -94,10 +94,10 @@ func (s httpServer) accept(ln net.Listener) error {
 	return s.Serve(ln)
 }
 
-// secure gives s a bound for what it leaves unbounded. (Where ReadTimeout is
-// set it bounds the other two, says net/http.)
+// secure gives s a bound for what it leaves unbounded. (Where there is a
+// ReadTimeout it bounds the other two, says net/http; a negative one is none.)
 func (s httpServer) secure(log *slog.Logger) {
-	if s.ReadTimeout == 0 {
+	if s.ReadTimeout <= 0 {
 		s.ReadHeaderTimeout = cmp.Or(s.ReadHeaderTimeout, 10*time.Second)
 		s.IdleTimeout = cmp.Or(s.IdleTimeout, 2*time.Minute)
 	}

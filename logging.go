@@ -40,11 +40,11 @@ func (s *server) logCancelling() {
 	}
 }
 
-// logCutShort tells how many background tasks were cut short beyond those that have
-// a line each.
+// logCutShort tells which background tasks were cut short beyond those that have a
+// line each.
 func (s *server) logCutShort() {
-	if more := s.app.cutShort.Load() - mostCutShort; more > 0 {
-		s.app.logWarning(s.base, "creche: more background tasks cut short", slog.Int64("tasks", more))
+	if more := s.app.cutShort.rest(); len(more) > 0 {
+		s.app.logWarning(s.base, "creche: more background tasks cut short", slog.Int("count", len(more)), slog.String("tasks", names(more)))
 	}
 }
 

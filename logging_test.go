@@ -150,18 +150,27 @@ func TestTheLogOfManyTasksThatAreCutShort(t *testing.T) {
 			var log journal
 			s := prepared(creche.Options{})
 			s.App = creche.New(creche.Options{IgnoreSignals: true, Logger: log.logger()})
-			for range tt.tasks {
-				wantErr(t, s.Go(t.Context(), "job", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), nil)
+			for i := range tt.tasks {
+				name := "job"
+				if i == tt.tasks-1 {
+					name = "the last"
+				}
+				wantErr(t, s.Go(t.Context(), name, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), nil)
 			}
 			s.start(t, s.listener, http.NotFoundHandler())
 			s.leave()
 			wantErr(t, s.end(), nil)
-			if got := strings.Count(log.String(), `msg="creche: background task cut short" task=job`); got != tt.lines {
+			if got := strings.Count(log.String(), `level=WARN msg="creche: background task cut short" task=`); got != tt.lines {
 				t.Errorf("got %d lines of tasks, want %d", got, tt.lines)
 			}
-			more := fmt.Sprintf(`level=WARN msg="creche: more background tasks cut short" tasks=%d`, tt.more)
+			more := fmt.Sprintf(`level=WARN msg="creche: more background tasks cut short" count=%d tasks=`, tt.more)
 			if got := strings.Contains(log.String(), more); got != (tt.more > 0) {
 				t.Errorf("got the line %q: %v, want %v\n%s", more, got, tt.more > 0, log.String())
+			}
+			for _, name := range []string{"job", "the last"} { // B7: in one line or the other
+				if !strings.Contains(log.String(), name) {
+					t.Errorf("got log\n%s\nwant %s named", log.String(), name)
+				}
 			}
 		})
 	}

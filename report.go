@@ -97,11 +97,12 @@ func (x *Exchange) reportRest(search errorhandlers.Search, chosen errorhandlers.
 
 // isOne reports whether err is one failure.
 func isOne(err error) bool {
-	leaves := 0
-	for range nursery.Leaves(err) {
-		if leaves++; leaves > 1 {
+	var first error
+	for leaf := range nursery.Leaves(err) {
+		if first != nil {
 			return false
 		}
+		first = leaf
 	}
 	return true
 }
@@ -311,7 +312,7 @@ func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...
 		return
 	}
 	ctx = context.Background()
-	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.Any("panic", broken))
+	try(slog.Default(), ctx, slog.LevelError, "creche: panic in Options.Logger", slog.String("panic", nursery.PanicText(broken)))
 	_ = try(a.log(), ctx, level, msg, attrs...) || try(slog.Default(), ctx, level, msg, attrs...)
 }
 
@@ -320,7 +321,7 @@ func (a *App) logAt(ctx context.Context, level slog.Level, msg string, attrs ...
 func (a *App) tell(ctx context.Context, r nursery.Report) (told bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.logError(ctx, "creche: panic in Options.Observe", slog.Any("panic", v))
+			a.logError(ctx, "creche: panic in Options.Observe", slog.String("panic", nursery.PanicText(v)))
 		}
 	}()
 	a.options.Observe(ctx, r)

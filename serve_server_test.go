@@ -140,6 +140,8 @@ func TestTheTimeOutsOfAServer(t *testing.T) {
 		{"are safe by default", new(http.Server), 10 * time.Second, 2 * time.Minute, 64 << 10},
 		{"are those that are given", &http.Server{ReadHeaderTimeout: 1, IdleTimeout: -1, MaxHeaderBytes: 2}, 1, -1, 2},
 		{"are left to a ReadTimeout", &http.Server{ReadTimeout: 3}, 0, 0, 64 << 10},
+		{"are safe without a ReadTimeout", &http.Server{ReadTimeout: -1}, 10 * time.Second, 2 * time.Minute, 64 << 10},
+		{"are none where each is to be none", &http.Server{ReadTimeout: -1, ReadHeaderTimeout: -1, IdleTimeout: -1}, -1, -1, 64 << 10},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -114,7 +114,7 @@ func (e *ServiceError) Unwrap() error { return e.Err }
 
 // ErrServiceEnded is what is wrong with a service whose Run returns nil before
 // the application stops.
-var ErrServiceEnded = errors.New("ended though nobody asked it to")
+var ErrServiceEnded = errors.New("creche: service ended though nobody asked it to")
 
 // Service adds a service. Services start in the order in which they were added,
 // when the server listens and before it accepts connections; what a service

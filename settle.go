@@ -33,13 +33,21 @@ func (x *Exchange) settle(err error) {
 	}
 }
 
+// unwritten returns what there is to answer for a handler that wrote nothing, not
+// even a status, though it and its tasks did not fail.
+func (x *Exchange) unwritten(parent context.Context) error {
+	if why := x.cutShort(parent); why != nil {
+		return why
+	}
+	return x.response.otherwise
+}
+
 // cutShort returns why parent, which is around the nursery, ended before a handler
-// that wrote nothing, not even a status, and its tasks had ended. They may have
-// stopped half way, and an empty 200 would say that they had not. It returns nil
-// where there is nobody to tell, and where that is for the exchange around x, with
-// which parent ended.
+// that wrote nothing and its tasks had ended. They may have stopped half way, and
+// an empty 200 would say that they had not. It returns nil where there is nobody to
+// tell, and where that is for the exchange around x, with which parent ended.
 func (x *Exchange) cutShort(parent context.Context) error {
-	if x.state() != open || x.written() || parent.Err() == nil {
+	if parent.Err() == nil {
 		return nil
 	}
 	cause := requestCause(context.Cause(parent))

@@ -81,6 +81,7 @@ func (w *writer) WriteHeader(status int) {
 		h.w.WriteHeader(status) // superfluous, or after a hijack: the server says so
 		return
 	case h.status != 0:
+		w.x().sayTwice(status)
 		return
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		h.w.WriteHeader(status) // informational: it leaves at once

@@ -39,6 +39,8 @@ func TestHandlersThatFailOrDecline(t *testing.T) { // E4
 		{"one that declines is followed by its leaf's own status", &errorhandlers.Problem{Status: 404, Err: errSentinel}, nil, []rule{declining}, "own 404", 0},
 		{"one that declines is followed by the next leaf", join(errSentinel, &soldOut{}), nil, []rule{declining, handlesSold}, "sold out", 0},
 		{"a last resort that declines is followed by the next", errOther, []rule{errorhandlers.OnAny(fail(errorhandlers.ErrDecline))}, []rule{errorhandlers.OnAny(say("outer"))}, "outer", 0},
+		{"what fails beside a decline is told", errSentinel, []rule{errorhandlers.OnIs(errSentinel, fail(fmt.Errorf("x: %w", join(errorhandlers.ErrDecline, errBroken))))}, []rule{errorhandlers.OnIs(errSentinel, say("outer"))}, "outer", 1},
+		{"a decline that says what the handler was given is one", errSentinel, []rule{errorhandlers.OnIs(errSentinel, fail(fmt.Errorf("%w: not mine: %w", errorhandlers.ErrDecline, errSentinel)))}, []rule{errorhandlers.OnIs(errSentinel, say("outer"))}, "outer", 0},
 		{"one that declines a link above a multi-error is followed by the leaves' rules", &upstream{join(errOther, &soldOut{})}, nil, []rule{handlesSold, errorhandlers.On(func(_ http.ResponseWriter, _ *http.Request, _ *upstream) error { return errorhandlers.ErrDecline })}, "sold out", 0},
 		{"one that fails on a link above a multi-error is done with all leaves below", join(&upstream{join(errOther, &soldOut{})}, status(404)), nil, []rule{handlesSold, errorhandlers.On(func(_ http.ResponseWriter, _ *http.Request, _ *upstream) error { return errBroken })}, "own 404", 1},
 	} {
@@ -108,14 +110,17 @@ func TestPlainAnswerAfterAFailure(t *testing.T) { // E4, E6
 }
 
 func TestPanickingPredicateIsReported(t *testing.T) { // E4
+	ring := map[string]any{}
+	ring["self"] = ring // which cannot be printed
 	f := frames(t, []rule{
 		errorhandlers.OnMatch(func(error) bool { panic(errBroken) }, say("never")),
 		errorhandlers.OnMatch(func(error) bool { panic("at the disco") }, say("never")),
+		errorhandlers.OnMatch(func(error) bool { panic(ring) }, say("never")),
 		sayOn[slow]("slow"),
 	})
 	got, err := run(errorhandlers.Search{}, errOther, f)
-	if got != "plain 500" || !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "at the disco") {
-		t.Errorf("got %v, %v, want plain 500 and both panics", got, err)
+	if got != "plain 500" || !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "at the disco") || !strings.Contains(err.Error(), "a map[string]interface {} that holds itself") {
+		t.Errorf("got %v, %v, want plain 500 and the panics", got, err)
 	}
 	if !strings.Contains(err.Error(), "failing_test.go") {
 		t.Errorf("got %v, want the stack of the panic", err)

@@ -15,8 +15,9 @@ import (
 type Handler = func(w http.ResponseWriter, r *http.Request, err error) error
 
 // ErrDecline is what a handler returns, bare or wrapped, to say that the error
-// is not for it after all. It must not have written to the response. A panic with
-// it is a panic like any other.
+// is not for it after all. It must not have written to the response. What it is
+// joined to, other than the error that the handler was given, failed beside, and is
+// reported. A panic with it is a panic like any other.
 var ErrDecline = errors.New("errorhandlers: declined")
 
 // Rule is an immutable value: a key, which says what errors it is for, and an

@@ -28,7 +28,7 @@ func (e *RuleError) Unwrap() []error { return []error{e.Cause, e.Err} }
 // the deferred function, whose stack still has the panic's below it.
 func panicked(rule *Rule, err error, v any) error {
 	stack := debug.Stack()
-	cause := fmt.Errorf("panic: %v\n\n%s", v, stack)
+	cause := fmt.Errorf("panic: %s\n\n%s", nursery.PanicText(v), stack)
 	if reason, ok := v.(error); ok {
 		cause = fmt.Errorf("panic: %w\n\n%s", reason, stack)
 	}

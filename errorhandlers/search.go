@@ -29,9 +29,9 @@ type Search struct {
 // The last, if nothing else did, is the plain 500.
 //
 // What try returns decides how it goes on. Nil: err is answered, Each returns.
-// [ErrDecline]: as if the rule were not there. Anything else: the rule failed,
-// which Each returns in the end, and another leaf is tried. Try must turn the
-// panics it wants to survive into errors. It is called on this goroutine.
+// [ErrDecline]: as if the rule were not there; what is joined to it has failed.
+// Anything else: the rule failed, which Each returns in the end, and another leaf
+// is tried. Try must turn the panics it wants to survive into errors. It is called on this goroutine.
 //
 // The order is this. Rules for the group come first, if err is a multi-error,
 // innermost frame first. Then leaf by leaf, in the Order of s; for each leaf
@@ -120,11 +120,30 @@ func (w *walk) judge(result error, rule *Rule, handed error) verdict {
 	case result == nil:
 		return answered
 	case declines(result):
+		w.beside(result, rule, handed)
 		return declined
 	default:
-		w.faults = append(w.faults, &RuleError{Rule: rule, Err: handed, Cause: result})
+		w.fault(result, rule, handed)
 		return failed
 	}
+}
+
+// beside files what failed beside a decline: what the handler had opened to find out
+// does not close, say. What it was handed is told in any case.
+func (w *walk) beside(result error, rule *Rule, handed error) {
+	if result == ErrDecline { // nearly always
+		return
+	}
+	failed := nursery.Filter(result, func(leaf error) bool {
+		return !nursery.Is(leaf, ErrDecline) && !nursery.Is(handed, leaf)
+	})
+	if failed != nil {
+		w.fault(failed, rule, handed)
+	}
+}
+
+func (w *walk) fault(cause error, rule *Rule, handed error) {
+	w.faults = append(w.faults, &RuleError{Rule: rule, Err: handed, Cause: cause})
 }
 
 // declines reports whether a handler returned ErrDecline. To panic with it is not

@@ -68,7 +68,10 @@ func (n *Nursery) newSolo(s *solo, opts []TaskOption) *task {
 // It wraps a failure of the task, and ErrDropped, in a way that the nursery
 // knows: who passes it on there has not failed for another reason, and the join
 // returns, or the observer is told, the failure once. In any other nursery it
-// is a failure.
+// is a failure. And so it is in this one where it has not cancelled the nursery,
+// under [Isolate] or [OnCritical], of those whose failures do: the body, a [Critical]
+// task, and any task unless failures are isolated. To end because of it is a reason
+// to cancel, though it is then returned, or handed over, as well.
 func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 	if ctx == nil {
 		panic("nursery: Task.Wait: nil context")

@@ -388,6 +388,40 @@ func TestAFailureToldByAHandleIsReportedOnce(t *testing.T) {
 	}
 }
 
+// N3, N13, N23: a failure that has not cancelled the nursery is a reason to cancel it for
+// the body and a critical task that end because of it.
+func TestAFailureThatWasToldStillEndsWhoMustNotFail(t *testing.T) {
+	handed := func(n *nursery.Nursery, opts ...nursery.TaskOption) func(context.Context) error {
+		h := nursery.Async(n, func(context.Context) (int, error) { return 0, errA }, opts...)
+		return func(ctx context.Context) error { _, err := h.Wait(ctx); return err }
+	}
+	tests := []struct {
+		name string
+		opt  nursery.Option
+		body func(ctx context.Context, n *nursery.Nursery) error
+	}{
+		{"the body", nursery.Isolate(), func(ctx context.Context, n *nursery.Nursery) error { return handed(n)(ctx) }},
+		{"a critical task", nursery.Isolate(), func(_ context.Context, n *nursery.Nursery) error { n.Go(handed(n), nursery.Critical()); return nil }},
+		{"any task, if none is isolated", nursery.OnCritical(func(nursery.Failure) {}), func(_ context.Context, n *nursery.Nursery) error {
+			n.Go(handed(n, nursery.Critical()))
+			return nil
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				err := nursery.Run(t.Context(), func(ctx context.Context, n *nursery.Nursery) error {
+					n.Go(waits) // for ever, if nobody cancels
+					return tt.body(ctx, n)
+				}, tt.opt, quiet())
+				if !errors.Is(err, errA) {
+					t.Errorf("got %v, want %v", err, errA)
+				}
+			})
+		})
+	}
+}
+
 // N13: what Filter leaves of what a handle told is still that.
 func TestAFailureToldByAHandleMayBeFiltered(t *testing.T) {
 	err := nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {

@@ -17,7 +17,8 @@ import "context"
 // in the caller as a [*PanicError], unless [ReturnPanics] says otherwise; a
 // Goexit is a failure of n and goes on. So both the caller and the join of n
 // learn of it. A caller who is of n, its body or a task, may pass that on: error
-// and panic are known there, as those of [Task.Wait] are, and told once. (A Goexit
+// and panic are known there, as those of [Task.Wait] are, and told once, where they
+// have cancelled n or the caller's failure would not. (A Goexit
 // ends caller and f, and counts for both.) It does not count against a [Limit].
 //
 // When n has closed Attach returns [ErrClosed] and does not call f. A nil f, a

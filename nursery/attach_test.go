@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,32 @@ func TestAFailureAttachedFromInsideIsFiledOnce(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What fails beside a panic on its way back through the nursery that has it is
+// another failure, and the panic is still one.
+//
+// N3, N9, N21
+func TestAPanicAttachedFromInsideComesBackWithOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen reports
+		p := raisedPanic(t, func() {
+			_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+				_ = n.Attach("outer", func(ctx context.Context) error {
+					return nursery.All(ctx,
+						func(context.Context) error { return n.Attach("x", func(context.Context) error { panic("boom") }) },
+						func(ctx context.Context) error { _ = waits(ctx); return errB })
+				})
+				t.Error("Attach returned, want the panic raised")
+				return nil
+			}, seen.observe())
+		})
+		told := seen.list()
+		leaves := slices.Collect(nursery.Leaves(p))
+		if len(told) != 1 || len(leaves) != 2 || leaves[0] != told[0].Err || leaves[1] != errB {
+			t.Errorf("got leaves %v and reports %v, want the panic once in each, and %v", leaves, told, errB)
+		}
+	})
 }
 
 // Whoever else attaches has an error that its own nursery does not know.

@@ -37,7 +37,7 @@ func BestEffort(name string, task func(ctx context.Context) error) func(ctx cont
 // reportRun reports what a run of a task ended with, but for panics, which have
 // been.
 func reportRun(ctx context.Context, name string, err error) {
-	nurseryFor(ctx).reportNews(&failure{Failure: Failure{Err: err, Task: name}})
+	nurseryFor(ctx).reportNews(&failure{Failure: Failure{Err: err, Task: name}, ctx: ctx})
 }
 
 // nurseryFor returns the nursery to report to: that of ctx or, outside any,

@@ -132,7 +132,7 @@ func (n *Nursery) cancel(c *Cancelled) {
 func (n *Nursery) fail(f *Failure) {
 	c := n.cancelledBy(f.whose(), f.Err)
 	c.failed = true
-	n.cancel(c)
+	n.cancelUnlessEnded(c)
 }
 
 func (f *Failure) whose() string {

@@ -2,7 +2,6 @@ package nursery
 
 import (
 	"context"
-	"slices"
 )
 
 // maxFailures is how many failures a nursery keeps. The rest is counted, and
@@ -17,6 +16,7 @@ type failure struct {
 	critical bool
 	ctx      context.Context // of the task, or nil: the nursery's
 	end      *Cancelled      // the parent's end, whose reason is to become Err
+	back     *PanicError     // this panic with what failed beside it, filed as well
 }
 
 // mayEcho reports whether there may be echoes in f. A panic is never one, but
@@ -75,7 +75,7 @@ func (n *Nursery) handOver(f *failure) {
 func (n *Nursery) file(f *failure) {
 	n.mu.Lock()
 	r := n.rarely()
-	if f.isFiled(r.failures) {
+	if f = f.news(r.failures); f == nil {
 		n.mu.Unlock()
 		return
 	}
@@ -98,11 +98,27 @@ func (n *Nursery) file(f *failure) {
 	}
 }
 
-// isFiled reports whether f is a panic on its way through the nursery that
-// filed it when it happened, as that of what was attached from inside is.
-func (f *failure) isFiled(before []*failure) bool {
+// news returns what of f has not been filed: nothing of a panic on its way through
+// the nursery that filed it when it happened, as that of what was attached from
+// inside is, save what failed beside it on that way.
+func (f *failure) news(before []*failure) *failure {
 	p, ok := f.Err.(*PanicError)
-	return ok && f.panicked && !f.fresh && slices.ContainsFunc(before, func(b *failure) bool { return b.Err == error(p) })
+	if !ok || !f.panicked || f.fresh {
+		return f
+	}
+	for _, b := range before {
+		switch was, ok := b.Err.(*PanicError); {
+		case !ok || was == nil || was.withoutOthers() != p.withoutOthers():
+		case p.Others == nil, was == p, b.back == p:
+			return nil
+		default: // a copy, for f is still a panic to who raises it
+			b.back = p
+			beside := *f
+			beside.Err, beside.panicked = p.Others, false
+			return &beside
+		}
+	}
+	return f
 }
 
 // Failures returns what has failed in n so far and was kept, in the order in

@@ -246,7 +246,7 @@ func (n *Nursery) close() {
 		n.releaseHelpers()
 	}
 	if w := n.cancelled.Load().words; w != nil {
-		w.ask() // last, for it may exit; later the function may no longer be called
+		_ = w.ask() // last, for it may exit; later the function may no longer be called
 	}
 }
 

@@ -167,8 +167,9 @@ func ParentCause(f func(cause error) error) Option {
 
 // OnCritical hands the failure of a [Critical] task to f, with the task's name
 // and place, in the task's goroutine, instead of cancelling the nursery and
-// returning it from the join. If f panics that is logged, and the failure taken
-// as if there were no f. A nil f panics.
+// returning it from the join. A task that fails because of it, as who is told of it
+// by [Task.Wait], cancels the nursery all the same. If f panics that is logged, and the
+// failure taken as if there were no f. A nil f panics.
 func OnCritical(f func(f Failure)) Option {
 	if f == nil {
 		panic("nursery: OnCritical: nil function")

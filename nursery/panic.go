@@ -143,7 +143,7 @@ func (p *PanicError) headline() string {
 	if p.Task != "" {
 		in = " in task " + p.Task
 	}
-	return "nursery: panic" + in + ": " + valueText(p.Value)
+	return "nursery: panic" + in + ": " + PanicText(p.Value)
 }
 
 // Unwrap returns the panic's value if it is an error, and the Others.
@@ -164,7 +164,7 @@ func (p *PanicError) Stack() string { return p.stack.below("runtime.gopanic") }
 
 // LogValue implements [slog.LogValuer]: value, task and stack.
 func (p *PanicError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("panic", valueText(p.Value))}
+	attrs := []slog.Attr{slog.String("panic", PanicText(p.Value))}
 	if p.Task != "" {
 		attrs = append(attrs, slog.String("task", p.Task))
 	}

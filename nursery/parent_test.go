@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -425,4 +426,47 @@ func TestParentCauseIsAskedOnceBesideAnotherCancellation(t *testing.T) {
 			t.Errorf("got %v after %d calls, want %v after one", err, calls, errB)
 		}
 	})
+}
+
+// N2, N5: the first cancellation counts, be it that of the parent, whose end nobody
+// has looked at.
+func TestTheParentsEndComesFirst(t *testing.T) {
+	tests := map[string]func(parent context.Context, cancel func(), sibling func(context.Context) error){
+		"before a Goexit of the body": func(parent context.Context, cancel func(), sibling func(context.Context) error) {
+			_ = nursery.Run(parent, func(_ context.Context, n *nursery.Nursery) error {
+				n.Go(sibling)
+				cancel()
+				runtime.Goexit()
+				return nil
+			})
+		},
+		"before a panic that is no failure to tell": func(parent context.Context, cancel func(), sibling func(context.Context) error) {
+			_ = nursery.All(parent, func(context.Context) error { cancel(); panic(http.ErrAbortHandler) }, sibling)
+		},
+		"before a race is won": func(parent context.Context, cancel func(), sibling func(context.Context) error) {
+			_, _ = nursery.Race(parent,
+				func(context.Context) (int, error) { cancel(); return 1, nil },
+				func(ctx context.Context) (int, error) { return 2, sibling(ctx) })
+		},
+	}
+	for name, run := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				parent, cancel := context.WithCancelCause(t.Context())
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					defer func() { _ = recover() }()
+					run(parent, func() { cancel(errGone) }, func(ctx context.Context) error {
+						synctest.Wait()
+						if c := cancelled(t, context.Cause(ctx)); c.By != "the parent" || !errors.Is(c, errGone) {
+							t.Errorf("got cause %v, want the parent's end, which came first", c)
+						}
+						return nil
+					})
+				}()
+				<-over
+			})
+		})
+	}
 }

@@ -78,7 +78,7 @@ func (r *race[T]) run(ctx context.Context, index int, task func(context.Context)
 	}
 	r.n.mu.Unlock()
 	if first {
-		r.n.cancel(r.n.cancelledBy(fmt.Sprintf("task %d", index), errWon))
+		r.n.cancelUnlessEnded(r.n.cancelledBy(fmt.Sprintf("task %d", index), errWon))
 	}
 	return nil
 }

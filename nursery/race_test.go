@@ -83,15 +83,15 @@ func TestRaceThatNobodyWinsReturnsAllFailures(t *testing.T) {
 
 // N3: what cancels a race, such as a Goexit, has its place among those who lost.
 func TestRaceKeepsTheOrderOfFailing(t *testing.T) {
-	exits := func(after time.Duration) racer {
+	exits := func(seconds int) racer {
 		return func(context.Context) (string, error) {
-			time.Sleep(after * time.Second)
+			time.Sleep(time.Duration(seconds) * time.Second)
 			runtime.Goexit()
 			return "", nil
 		}
 	}
-	ignoring := func(after time.Duration, err error) racer {
-		return func(context.Context) (string, error) { time.Sleep(after * time.Second); return "", err }
+	ignoring := func(seconds int, err error) racer {
+		return func(context.Context) (string, error) { time.Sleep(time.Duration(seconds) * time.Second); return "", err }
 	}
 	synctest.Test(t, func(t *testing.T) {
 		_, err := nursery.Race(t.Context(), ignoring(3, errB), exits(2), ignoring(1, errA), exits(4), exits(5), ignoring(6, errC))

@@ -13,8 +13,10 @@ type Report struct {
 	Failure
 }
 
-// String returns the report in a line, for tests and messages: nursery, task or,
-// without a name, its place, and the error without a stack.
+// String returns the report as a text, for tests and messages: nursery, task or,
+// without a name, its place, and the error, of a panic without the stack. It is a line
+// where the error says no more: what wraps several, or a panic, says what its own
+// Error does.
 func (r Report) String() string {
 	where := strings.TrimSpace("nursery " + r.Nursery)
 	switch who := r.who(); {
@@ -120,10 +122,20 @@ func (n *Nursery) reportAs(f *failure, fresh bool) {
 		}
 		p := pruner{known: n.hasTold, keep: func(leaf error) bool { return !holds(leaf, n.hasReported) }}
 		if news.Err = p.prune(f.Err); news.Err == nil {
-			return
+			if !n.gaveUp(f.Err) {
+				return
+			}
+			news.Err = f.Err
 		}
 	}
 	n.report(f.ctx, news)
+}
+
+// gaveUp reports whether err says that a task has had enough, which nobody has been
+// told of, though perhaps of all that it gave up over.
+func (n *Nursery) gaveUp(err error) bool {
+	_, gaveUp := AsType[*GaveUp](err)
+	return gaveUp && !reaches(err, n.hasTold)
 }
 
 // reportFailures reports what failed where there is nobody to return it to.
@@ -179,7 +191,7 @@ func (n *Nursery) guard(option string, f func()) (ok bool) {
 func guarded(what string, f func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			logged(func() { slog.Error("nursery: panic in "+what, "panic", v) })
+			logged(func() { slog.Error("nursery: panic in "+what, "panic", PanicText(v)) })
 		}
 	}()
 	f()

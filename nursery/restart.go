@@ -25,7 +25,8 @@ type RestartOptions struct {
 	// against the budget as a failure does.
 	Always bool
 	// Panics restarts the task also when it panics. The panic is reported,
-	// with its stack, and is then an error like any other: a [*PanicError].
+	// with its stack, and is then an error like any other: a [*PanicError]. (So is
+	// net/http's ErrAbortHandler, as it is: whoever restarts it is told of it.)
 	Panics bool
 }
 
@@ -91,16 +92,13 @@ func (s *service) keepRunning(ctx context.Context) error {
 	for {
 		start := time.Now()
 		s.runs++
-		err := s.run(ctx)
-		if err == nil && !s.Always || ctx.Err() != nil || isClosed(drain) {
+		err, permanent := isPermanent(s.run(ctx))
+		if err == nil && !s.Always || permanent || ctx.Err() != nil || isClosed(drain) {
 			return err
-		}
-		if bare, is := isPermanent(err); is {
-			return bare
 		}
 		wait, ok := s.nextWait(time.Since(start))
 		if !ok {
-			return s.escalate(ctx, err)
+			return s.gaveUp(err, nil)
 		}
 		if err != nil {
 			reportRun(ctx, s.Name, err)
@@ -124,7 +122,9 @@ func (s *service) run(ctx context.Context) (err error) {
 		if v := recover(); v != nil {
 			n := nurseryFor(ctx)
 			f := n.panicked(0, s.Name, v)
-			n.reportNews(f)
+			if f.ctx = ctx; f.fresh { // what travels in another is told with the end of the run
+				n.reportNews(f)
+			}
 			err = f.Err
 		}
 	}()
@@ -158,23 +158,13 @@ func (s *service) spent() bool {
 	return len(s.ends) > s.Failures
 }
 
-// escalate returns what happened. A nursery that isolates takes for reported
-// what holds a panic that was, so that it is told here.
-func (s *service) escalate(ctx context.Context, last error) error {
-	err := s.gaveUp(last, nil)
-	if holds(err, isCaught) {
-		nurseryFor(ctx).report(ctx, Failure{Err: err, Task: s.Name})
-	}
-	return err
-}
-
 func (s *service) gaveUp(last, cut error) error {
 	over := time.Since(s.began)
 	return &GaveUp{Name: s.Name, Runs: s.runs, Over: over, Last: last, cut: cut, part: s.part(over)}
 }
 
-// part tells the ends that spent the budget, if they did and are not all there
-// were in half of the time at least.
+// part tells how many ends spent the budget, and in what time. It is empty if
+// none did, and if they are all there were and took half of the time or more.
 func (s *service) part(over time.Duration) string {
 	n := len(s.ends)
 	if s.Failures < 0 || n <= s.Failures {

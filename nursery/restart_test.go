@@ -170,7 +170,7 @@ func TestRestartAfterPanics(t *testing.T) {
 		escapes bool // with what it gave up on
 	}{
 		{"not unless asked", nursery.RestartOptions{}, bundle(), "boom", 1, false},
-		{"until the budget is spent", nursery.RestartOptions{Failures: 2, Panics: true}, bundle(), "<nil>", 4, true},
+		{"until the budget is spent", nursery.RestartOptions{Failures: 2, Panics: true}, bundle(), "<nil>", 3, true},
 		{"and when failures are isolated", nursery.RestartOptions{Failures: 2, Panics: true}, nursery.Isolate(), "<nil>", 4, false},
 	}
 	for _, tt := range tests {
@@ -202,6 +202,83 @@ func TestRestartAfterPanics(t *testing.T) {
 			})
 		})
 	}
+}
+
+// N3, N23: under Isolate, where a panic that was told is no news, it is that a task
+// has had enough of them, once, whatever the panics came in.
+func TestWhoGivesUpOverPanicsIsTold(t *testing.T) {
+	returned := func(tasks ...func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error {
+				for _, task := range tasks {
+					n.Go(task)
+				}
+				return nil
+			}, nursery.OnPanic(nursery.ReturnPanics))
+		}
+	}
+	latePanic := func(ctx context.Context) error { _ = waits(ctx); panic("bang") }
+	lateError := func(ctx context.Context) error { _ = waits(ctx); return errB }
+	boom, once := panicking("boom"), nursery.RestartOptions{Failures: 1, Panics: true}
+	tests := []struct {
+		name string
+		task func(context.Context) error
+		want []string // what is told in reports, in order
+	}{
+		{"a restart of panics", nursery.Restart(boom, once), []string{"panic", "panic", "gave up"}},
+		{"a restart of panics that are returned", nursery.Restart(returned(boom), once), []string{"panic", "panic", "gave up"}},
+		{"a restart of several at once", nursery.Restart(returned(boom, latePanic), once), []string{"panic", "panic", "panic", "panic", "gave up"}},
+		{"a restart of panics with others in them", nursery.Restart(func(ctx context.Context) error {
+			return nursery.Run(ctx, func(_ context.Context, n *nursery.Nursery) error {
+				n.Go(boom)
+				n.Go(lateError)
+				return nil
+			})
+		}, once), []string{"panic", "b failed", "panic", "gave up"}},
+		{"a retry of panics that are returned", nursery.Retry(returned(boom), nursery.RetryOptions{Attempts: 2}), []string{"panic", "panic", "gave up"}},
+		{"one whose handle told it", func(ctx context.Context) error {
+			gaveUp := nursery.Async(nursery.From(ctx), func(ctx context.Context) (int, error) { return 0, nursery.Restart(boom, once)(ctx) })
+			_, err := gaveUp.Wait(ctx)
+			return err
+		}, []string{"panic", "panic", "gave up"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r reports
+				if err := nursery.Run(t.Context(), starts(tt.task), nursery.Isolate(), r.observe()); err != nil {
+					t.Errorf("got %v, want nil", err)
+				}
+				got := r.errors()
+				for i := range max(len(got), len(tt.want)) {
+					if len(got) != len(tt.want) || !strings.Contains(got[i].Error(), tt.want[i]) {
+						t.Fatalf("got reports %v, want %v", got, tt.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// N3, N23: what a run ends with is reported with the values of the task's context.
+func TestRestartReportsWithTheContextOfTheTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, told := new(int), 0
+		err := nursery.Run(t.Context(), func(ctx context.Context, _ *nursery.Nursery) error {
+			traced := context.WithValue(ctx, key, "trace")
+			for _, task := range []func(context.Context) error{failing(errA), panicking("boom")} {
+				_ = nursery.Restart(task, nursery.RestartOptions{Failures: 1, Panics: true})(traced)
+			}
+			return nil
+		}, nursery.Observe(func(ctx context.Context, r nursery.Report) {
+			if told++; ctx.Value(key) != "trace" {
+				t.Errorf("got the report %v without the values of the task", r)
+			}
+		}))
+		if err != nil || told != 3 {
+			t.Errorf("got %v and %d reports, want nil, a failure and two panics", err, told)
+		}
+	})
 }
 
 // N10
@@ -236,6 +313,7 @@ func TestRestartEndsWithItsNursery(t *testing.T) {
 		{"a run that fails under a drain is the last", drain, ready, errC, errC, 1},
 		{"a cancellation during a wait ends it", cancel, failing(errA), nil, errB, 1},
 		{"a cancelled run is the last", cancel, ready, nil, context.Canceled, 1},
+		{"a cancelled run that is permanent has no mark", cancel, func(ctx context.Context) error { _ = waits(ctx); return nursery.Permanent(errC) }, errC, errC, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

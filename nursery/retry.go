@@ -59,12 +59,9 @@ func retry(ctx context.Context, task func(context.Context) error, opts RetryOpti
 	began := time.Now()
 	told := began
 	for runs := 1; ; runs++ {
-		err := task(ctx)
-		if err == nil || ctx.Err() != nil {
+		err, permanent := isPermanent(task(ctx))
+		if err == nil || permanent || ctx.Err() != nil {
 			return err
-		}
-		if bare, is := isPermanent(err); is {
-			return bare
 		}
 		if opts.Attempts == 1 {
 			return err

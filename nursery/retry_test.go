@@ -286,6 +286,11 @@ func TestPermanentIsTransparent(t *testing.T) {
 	if !errors.Is(err, errA) || err.Error() != errA.Error() || nursery.Permanent(nil) != nil {
 		t.Errorf("got %v", err)
 	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := nursery.Retry(failing(err), nursery.RetryOptions{})(over); got != errA {
+		t.Errorf("got a %T from Retry in a context that has ended, want the error without its mark", got)
+	}
 }
 
 func TestGaveUpTellsWhatHappened(t *testing.T) {

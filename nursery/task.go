@@ -142,7 +142,7 @@ func (t *task) run() {
 // called by a task, by its deferred functions or by an observer; whoever is
 // next then gets a new one.
 func (t *task) runOn() {
-	next, labelled := t, t.name() != ""
+	next, labelled := t, true // by who started it, if not by its name: others must not have that
 	defer func() {
 		if next == nil {
 			return

@@ -44,7 +44,7 @@ func textInstead(err error, v any) string {
 		})
 		return strings.Join(lines, "\n")
 	}
-	return fmt.Sprintf("%T, whose Error panics: %v%s", err, v, wrappedNil(err))
+	return fmt.Sprintf("%T, whose Error panics: %s%s", err, PanicText(v), wrappedNil(err))
 }
 
 // wrappedNil says that the chain of err ends in a nil, if it does.
@@ -83,10 +83,69 @@ func headline(leaf error) string {
 	return Text(leaf)
 }
 
-// valueText is what is said of the value of a panic.
-func valueText(v any) string {
-	if s := fmt.Sprint(v); s != "<nil>" || v == nil {
+// PanicText returns what is said of v, the value of a panic, in a log or an error: what
+// [fmt.Sprint] makes of it. But of a nil pointer it says that it is one, and of a value
+// that holds itself, as a map may, or whose parts are more than 10 000 or nested
+// deeper than 100, only the type: printing it could end the process.
+func PanicText(v any) string {
+	if v == nil {
+		return "<nil>"
+	}
+	if e := (extent{left: maxParts}); !e.holds(reflect.ValueOf(v), 0) {
+		return fmt.Sprintf("a %T that holds itself, or too much to print", v)
+	}
+	if s := fmt.Sprint(v); s != "<nil>" {
 		return s
 	}
 	return fmt.Sprintf("a nil %T", v)
+}
+
+// extent bounds what is printed of a value: so many parts are left.
+type extent struct{ left int }
+
+const (
+	maxParts  = 10_000
+	maxNested = 100
+)
+
+// holds reports whether v, which is nested so deep in what is printed, is within the
+// bounds. It goes where package fmt does: not into what has methods to print itself,
+// and not behind pointers, save the outermost.
+func (e *extent) holds(v reflect.Value, depth int) bool {
+	if e.left--; e.left < 0 || depth > maxNested {
+		return false
+	}
+	switch {
+	case !v.IsValid(), v.CanInterface() && printsItself(v.Type()):
+		return true
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return depth > 0 || e.holds(v.Elem(), depth+1)
+	case reflect.Interface:
+		return e.holds(v.Elem(), depth+1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !e.holds(v.Field(i), depth+1) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for parts := v.MapRange(); parts.Next(); {
+			if !e.holds(parts.Key(), depth+1) || !e.holds(parts.Value(), depth+1) {
+				return false
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if !e.holds(v.Index(i), depth+1) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func printsItself(t reflect.Type) bool {
+	return t.Implements(reflect.TypeFor[error]()) || t.Implements(reflect.TypeFor[fmt.Stringer]()) || t.Implements(reflect.TypeFor[fmt.Formatter]())
 }

@@ -1,8 +1,10 @@
 package nursery_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/creche-go/creche/nursery"
@@ -70,3 +72,69 @@ type knot struct{ kids []error }
 
 func (*knot) Error() string     { panic("knot") }
 func (k *knot) Unwrap() []error { return k.kids }
+
+// ringed prints itself, though printing its parts would have no end.
+type ringed map[string]any
+
+func (ringed) String() string { return "ringed" }
+
+// listed is a list by pointers, behind which nothing is printed.
+type listed struct{ next *listed }
+
+// N9: a panic ends no process, whatever was panicked with and how often it is told.
+func TestTheTextOfAPanicEnds(t *testing.T) {
+	ring := map[string]any{}
+	ring["self"] = ring
+	slice := make([]any, 1)
+	slice[0] = slice
+	deep := any("end")
+	for range 200 {
+		deep = []any{deep}
+	}
+	list := &listed{}
+	list.next = list
+	self := ringed{}
+	self["self"] = self
+	var nilError *codeError
+	const cut = " that holds itself, or too much to print"
+	tests := []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"a text", "boom", "boom"},
+		{"an error", errA, "a failed"},
+		{"nothing", nil, "<nil>"},
+		{"a nil pointer", nilError, "a nil *nursery_test.codeError"},
+		{"a struct", struct {
+			A int
+			B []string
+		}{1, []string{"b"}}, "{1 [b]}"},
+		{"a map that holds itself", ring, "a map[string]interface {}" + cut},
+		{"a slice that holds itself", slice, "a []interface {}" + cut},
+		{"a pointer to what does", &struct{ m map[string]any }{ring}, "a *struct { m map[string]interface {} }" + cut},
+		{"an array and a map key that do not", map[any][1]any{"k": {7}}, "map[k:[7]]"},
+		{"what is nested deep", deep, "a []interface {}" + cut},
+		{"what is large", make([]struct{}, 20_000), "a []struct {}" + cut},
+		{"what holds itself and prints itself", self, "ringed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := nursery.PanicText(tt.value); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			p := raisedPanic(t, func() {
+				_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+					n.Go(func(context.Context) error { panic(tt.value) })
+					return nil
+				}, quiet())
+			})
+			if tt.value != nil && !strings.HasPrefix(p.Error(), "nursery: panic: "+tt.want+"\n") {
+				t.Errorf("got %.200q, want %q in it", p.Error(), tt.want)
+			}
+		})
+	}
+	if got := nursery.PanicText(list); !strings.HasPrefix(got, "&{0x") {
+		t.Errorf("got %q for a list that leads back to itself, want what package fmt prints", got)
+	}
+}

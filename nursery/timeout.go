@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,11 +20,35 @@ import (
 type TimeoutError struct {
 	Call  string        // "MoveOnAfter", "FailAfter" or "Shield"
 	After time.Duration // from the call to its deadline
+	words *atomic.Pointer[string]
 }
 
-// Error tells the call and how much time it had.
+// Error tells the call, how much time it had and, once the function that was cut
+// short has returned, what that said of it beside the end of its context:
+// "nursery: FailAfter: timed out after 2s: charge card 7".
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("nursery: %s: timed out after %v", e.Call, e.After)
+	s := fmt.Sprintf("nursery: %s: timed out after %v", e.Call, e.After)
+	if e.words != nil {
+		if said := e.words.Load(); said != nil {
+			s += ": " + *said
+		}
+	}
+	return s
+}
+
+// hear keeps what there is in err, an echo that will be dropped, beside that.
+// Others may be asking for the text meanwhile, which is the cause of a context.
+func (e *TimeoutError) hear(err error) {
+	if _, plain := err.(*Cancelled); plain || saidOf(err, context.DeadlineExceeded) || err == error(e) {
+		return
+	}
+	said := Text(err)
+	for _, echo := range []string{e.Error(), context.DeadlineExceeded.Error()} {
+		said = strings.TrimSuffix(strings.TrimSuffix(said, echo), ": ")
+	}
+	if said != "" && !strings.Contains(said, "\n") { // or it is several
+		e.words.Store(&said)
+	}
 }
 
 // Unwrap returns [context.DeadlineExceeded].
@@ -78,9 +104,10 @@ func MoveOnAfter(ctx context.Context, d time.Duration, f func(ctx context.Contex
 //	err := nursery.FailAfter(ctx, 2*time.Second, charge)
 //	if late := (*nursery.TimeoutError)(nil); errors.As(err, &late) { … }
 //
-// The difference to [context.WithTimeout]: who was late can be told. The error
-// of a FailAfter around this one, or the cause of ctx's end, is never taken
-// for this one's.
+// The difference to [context.WithTimeout]: who was late can be told, and by the
+// time-out's text also with what, if f wraps the error of its context. The error
+// of a FailAfter around this one, or the cause of ctx's end, is never taken for
+// this one's.
 func FailAfter(ctx context.Context, d time.Duration, f func(ctx context.Context) error) error {
 	mustBeGiven(ctx, "FailAfter", f)
 	return withTimeout(within(ctx, "FailAfter", d, f))
@@ -184,6 +211,9 @@ func (s *timeScope) sift(err error) (timeout *TimeoutError, real error) {
 	case !cut:
 		return nil, err
 	case e.timeout != nil:
+		if real == nil {
+			e.timeout.hear(err)
+		}
 		return e.timeout, bare(real, err)
 	case real == nil:
 		return nil, cause

@@ -20,11 +20,11 @@ func TestNestedTimeScopes(t *testing.T) {
 		late         bool   // what the outer MoveOnAfter tells
 		want         string // from the inner FailAfter
 	}{
-		{"the inner one ends first", long, short, false, "nursery: FailAfter: timed out after 1s"},
+		{"the inner one ends first", long, short, false, "nursery: FailAfter: timed out after 1s: load"},
 		{"the outer one ends first", short, long, true, "nursery: MoveOnAfter: timed out after 1s"},
 		{"both end in the same instant", short, short, true, "nursery: MoveOnAfter: timed out after 1s"},
-		{"the inner one has no time", long, 0, false, "nursery: FailAfter: timed out after 0s"},
-		{"the inner one has less than no time", long, -short, false, "nursery: FailAfter: timed out after 0s"},
+		{"the inner one has no time", long, 0, false, "nursery: FailAfter: timed out after 0s: load"},
+		{"the inner one has less than no time", long, -short, false, "nursery: FailAfter: timed out after 0s: load"},
 		{"neither has any", 0, 0, true, "nursery: MoveOnAfter: timed out after 0s"},
 	}
 	for _, tt := range tests {

@@ -61,11 +61,21 @@ func TestATimeOutIsToldFromFailures(t *testing.T) {
 		{"fails in time with a context error of its own", inTime(context.DeadlineExceeded), false, context.DeadlineExceeded, "context deadline exceeded", 999 * time.Millisecond}, // N15
 		{"returns the context's error", waits, true, nil, late, time.Second},                                                                                                      // N15
 		{"returns the context's cause", waitsForCause, true, nil, late, time.Second},                                                                                              // N15
-		{"returns the context's error, wrapped", wrapsEcho, true, nil, late, time.Second},                                                                                         // N15
-		{"returns what package net makes of it", dials, true, nil, late, time.Second},                                                                                             // N15
+		{"returns the context's error, wrapped", wrapsEcho, true, nil, late + ": load", time.Second},                                                                              // N15
+		{"returns what package net makes of it", dials, true, nil, late + ": dial: i/o timeout", time.Second},                                                                     // N15
 		{"returns nil although its time was up: that is done", ignores, false, nil, "", time.Second},                                                                              // N15
 		{"ignores the end", func(context.Context) error { time.Sleep(time.Minute); return nil }, false, nil, "", time.Minute},                                                     // N15
 		{"fails after its time was up", func(ctx context.Context) error { waits(ctx); return errA }, false, errA, "a failed", time.Second},                                        // N15
+		{ // N15
+			"returns the context's cause, wrapped twice", func(ctx context.Context) error {
+				return fmt.Errorf("shop: %w", fmt.Errorf("charge card 7: %w", waitsForCause(ctx)))
+			},
+			true, nil, late + ": shop: charge card 7", time.Second,
+		},
+		{ // N15
+			"returns several echoes", func(ctx context.Context) error { return errors.Join(wrapsEcho(ctx), wrapsEcho(ctx)) },
+			true, nil, late, time.Second,
+		},
 		{ // N15
 			"fails in cleaning up after its time was up", func(ctx context.Context) error { return errors.Join(waits(ctx), errA) },
 			true, errA, late + "\na failed", time.Second,
@@ -204,6 +214,28 @@ func TestPanicsAndGoexitPassATimeScopeUntouched(t *testing.T) {
 			if !exits(func() { call(func(context.Context) error { runtime.Goexit(); return nil }) }) {
 				t.Errorf("call %d: the Goexit was lost", i)
 			}
+		}
+	})
+}
+
+// N15: the text of a time-out may be asked for, as the cause of a context, while
+// the function that was cut short has its say. It stays the same error.
+func TestATimeOutIsReadWhileItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		texts := make(chan string)
+		err := nursery.FailAfter(t.Context(), time.Second, func(ctx context.Context) error {
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			go func() { texts <- cause.Error() }()
+			return fmt.Errorf("load: %w", cause)
+		})
+		const plain, told = "nursery: FailAfter: timed out after 1s", "nursery: FailAfter: timed out after 1s: load"
+		if text := <-texts; text != plain && text != told {
+			t.Errorf("got %q, want the time-out", text)
+		}
+		if err != cause || err.Error() != told {
+			t.Errorf("got %v, want the cause, with what was said: %q", err, told)
 		}
 	})
 }

@@ -121,7 +121,7 @@ func (s *timeScope) expire() {
 // timeUp settles that time is up, and reports whether it did. The caller holds
 // mu, so that no deadline is moved after it, and calls spread without it.
 func (s *timeScope) timeUp() bool {
-	timeout := &TimeoutError{Call: s.call, After: max(0, s.deadline.Sub(s.began))}
+	timeout := &TimeoutError{Call: s.call, After: max(0, s.deadline.Sub(s.began)), words: new(atomic.Pointer[string])}
 	why, cancel := context.WithCancelCause(context.Background())
 	cancel(timeout)
 	return s.end.CompareAndSwap(nil, &ending{err: context.DeadlineExceeded, why: why, timeout: timeout})

@@ -231,19 +231,21 @@ func TestTheTreeUnderRace(t *testing.T) {
 	listing.Wait()
 }
 
+// labels returns those of all goroutines, a line for each stack.
+func labels() string {
+	var b bytes.Buffer
+	_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
+	var lines []string
+	for line := range strings.Lines(b.String()) {
+		if strings.HasPrefix(line, "# labels: ") {
+			lines = append(lines, strings.TrimSpace(strings.TrimPrefix(line, "# labels: ")))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // N18
 func TestNamesShowInProfiles(t *testing.T) {
-	labels := func() string {
-		var b bytes.Buffer
-		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
-		var lines []string
-		for line := range strings.Lines(b.String()) {
-			if strings.HasPrefix(line, "# labels: ") {
-				lines = append(lines, strings.TrimSpace(strings.TrimPrefix(line, "# labels: ")))
-			}
-		}
-		return strings.Join(lines, "\n")
-	}
 	escaped := make(chan struct{})
 	pprof.Do(t.Context(), pprof.Labels("user", "7"), func(outer context.Context) {
 		for _, ctx := range []context.Context{t.Context(), outer} {
@@ -283,6 +285,28 @@ func TestNamesShowInProfiles(t *testing.T) {
 			return nil
 		}, nursery.Limit(1), nursery.Isolate(), quiet())
 	}
+}
+
+// N18: a task on a goroutine that another task's task had has not that one's labels.
+func TestAReusedGoroutineIsNobodyElses(t *testing.T) {
+	_ = nursery.Run(t.Context(), func(_ context.Context, n *nursery.Nursery) error {
+		begun, queued, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		n.Go(func(context.Context) error {
+			n.Go(func(context.Context) error { close(begun); <-queued; return nil })
+			<-over
+			return nil
+		}, nursery.Name("alpha"))
+		<-begun
+		n.Go(func(context.Context) error {
+			defer close(over)
+			if got := strings.Count(labels(), `"alpha"`); got != 1 {
+				t.Errorf("got the labels of alpha %d times, want its own goroutine's alone", got)
+			}
+			return nil
+		})
+		close(queued)
+		return nil
+	}, nursery.Limit(2))
 }
 
 // N18: the figure in the doc comment, with much to spare for a busy machine.

@@ -141,6 +141,7 @@ func TestNoUpgradeWhereAWriterSaysThatTheResponseHasBegun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var errs bytes.Buffer
+				log := logged(t)
 				h := func(before string) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						w = further{wrap(w)}
@@ -152,8 +153,11 @@ func TestNoUpgradeWhereAWriterSaysThatTheResponseHasBegun(t *testing.T) {
 						}
 					})
 				}
-				if got := answered(t, nurserytest.NewServer(t, h("x"))); strings.Contains(got, " 101 ") || !strings.Contains(errs.String(), "has begun") {
-					t.Errorf("got %q and %q, want an error", got, errs.String())
+				if got := answered(t, nurserytest.NewServer(t, h("x"))); !strings.HasPrefix(got, "HTTP/1.1 200 ") || !strings.HasSuffix(got, "\r\n\r\nx") || !strings.Contains(errs.String(), "has begun") {
+					t.Errorf("got %q and %q, want what was written and an error", got, errs.String())
+				}
+				if strings.Count(log.String(), "websocket: upgrade failed") != 1 {
+					t.Errorf("logged %q, want the error", log)
 				}
 				errs.Reset()
 				if got := answered(t, nurserytest.NewServer(t, h(""))); !strings.HasPrefix(got, "HTTP/1.1 101 ") || errs.Len() > 0 {

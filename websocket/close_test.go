@@ -253,18 +253,22 @@ func TestAServerThatSpeaksHTTP2(t *testing.T) {
 func TestASecondUpgradeIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var second error
+		var said journal
 		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := upgrade(w, r, nil, returns(nil)); err != nil {
 				t.Errorf("the first: got %v", err)
 			}
 			second = upgrade(w, r, nil, returns(nil))
 		}), nurserytest.Configure(func(srv *http.Server) {
-			srv.ErrorLog = log.New(io.Discard, "", 0) // net/http has a word to say on it
+			srv.ErrorLog = log.New(&said, "", 0)
 		}))
 		dial(t, s).wantEnd(1000)
 		s.Close()
 		if !errors.Is(second, http.ErrHijacked) {
 			t.Errorf("the second: got %v, want ErrHijacked", second)
+		}
+		if said.String() != "" {
+			t.Errorf("net/http said %q, want that nothing was written after the upgrade", &said)
 		}
 	})
 }

@@ -12,8 +12,9 @@ import (
 
 // Conn is a connection that [Serve] runs. It ends with the function given to
 // Serve and must not be used by what outlives it: then its methods do nothing,
-// or return an error, and Go panics. All methods may be called from any
-// goroutine; [Conn.Receive] and [Conn.Messages] by one at a time.
+// or return an error (Receive does when what came before the peer closed has been
+// received), and Go panics. All methods may be called from any goroutine;
+// [Conn.Receive] and [Conn.Messages] by one at a time.
 //
 // An idle connection has two goroutines, that of the function and one that
 // reads. Another writes while there is something to write, what is broadcast for
@@ -128,9 +129,9 @@ func (c *Conn) Close(code Code, reason string) {
 // unreachable ends the connection of a peer that nothing can be written to.
 // The socket may still have the close frame, with the reason, to be read.
 func (c *Conn) unreachable() {
-	t := time.NewTimer(c.opts.timeout)
+	by, t := time.Now().Add(c.opts.timeout), time.NewTimer(c.opts.timeout)
 	defer t.Stop()
-	before(t, c.silent)
+	before(by, t, c.silent)
 	c.vanished()
 }
 

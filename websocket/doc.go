@@ -38,15 +38,16 @@
 // connection of HTTP/1.1 then, to a server that speaks both.
 //
 // The handshake is that of github.com/coder/websocket, the frames are read and
-// written here or, with [Options.Plain], by that package, too. An idle connection
-// costs less than 14 KB with its nursery, its heartbeat and a room, and twice that
-// with the frames of coder. The differences that matter to using that package by
-// itself: cancelling a context never kills the socket in the middle of a frame,
-// silent peers cost the close timeout and not five to ten seconds, two readers are
-// an error and not a corrupt stream, text is checked for UTF-8 and, but for Plain,
-// lengths for their shortest form, pings need nobody who reads, and a connection
-// cannot be forgotten. Compression is agreed on only where [Options.Compress] says
-// so, and then without a window that a connection would keep.
+// written here or, with [Options.Plain], by that package, too. With Detach an idle
+// connection costs less than 14 KB with its nursery, its heartbeat and a room; if
+// the handler stays it is twice that, and the frames of coder add some 10 KB. The
+// differences that matter to using that package by itself: cancelling a context
+// never kills the socket in the middle of a frame, silent peers cost the close
+// timeout and not five to ten seconds, two readers are an error and not a corrupt
+// stream, text is checked for UTF-8 and, but for Plain, lengths for their shortest
+// form, pings need nobody who reads, and a connection cannot be forgotten.
+// Compression is agreed on only where [Options.Compress] says so, and then without
+// a window that a connection would keep.
 //
 // Read [Serve], [Conn] and [CloseError] first, then [Rooms] and [SlowPolicy].
 package websocket

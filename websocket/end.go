@@ -19,14 +19,14 @@ func (c *Conn) end(ctx context.Context) error {
 	}
 	c.tellLeft(c.leaveRooms())
 	c.sweeper.forget(c)
-	how, timeout := vanished, time.NewTimer(c.opts.timeout)
+	how, by, timeout := vanished, time.Now().Add(c.opts.timeout), time.NewTimer(c.opts.timeout)
 	defer func() {
 		timeout.Stop()
 		c.socket.abort()
 		c.crowd.account.leave(how)
 	}()
 	e := ending{code: InternalError}
-	defer func() { how = c.sayGoodbye(e, timeout) }() // should a translation panic, or a log, too
+	defer func() { how = c.sayGoodbye(e, by, timeout) }() // should a translation panic, or a log, too
 	c.decide(ctx, &e)
 	return nil
 }
@@ -50,7 +50,7 @@ func (c *Conn) beside(f func()) {
 }
 
 // sayGoodbye exchanges close frames with the peer, if it can.
-func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
+func (c *Conn) sayGoodbye(end ending, by time.Time, timeout *time.Timer) outcome {
 	c.told = end.told()
 	if end.abort {
 		c.socket.abort()
@@ -62,7 +62,7 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 		c.beside(func() { c.tellDropped(dropped) })
 	}
 	switch {
-	case !before(timeout, done):
+	case !before(by, timeout, done):
 		c.told = end.untold()
 		return stalled
 	case c.out.isBroken():
@@ -70,25 +70,36 @@ func (c *Conn) sayGoodbye(end ending, timeout *time.Timer) outcome {
 		return vanished
 	}
 	if c.garbled.Load() {
-		c.socket.closeWrite()
+		c.socket.closeWrite(by)
 	}
-	if !before(timeout, c.silent) {
+	if !before(by, timeout, c.silent) {
 		return silent
 	}
-	c.socket.end()
+	c.socket.end(by)
 	if c.answered.Load() {
 		return answered
 	}
 	return vanished
 }
 
-// before waits until done is closed, and returns false if the timer was first.
-func before(t *time.Timer, done <-chan struct{}) bool {
+// late is how long is waited for at most, once more, by a process that stood still
+// or had too much to do, to see what has come meanwhile.
+const late = time.Second
+
+// before waits until done is closed, and returns false if the time is over first,
+// for which there is a timer. One that comes late has as long again.
+func before(by time.Time, timer *time.Timer, done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return true
-	case <-t.C:
-		return false
+	case <-timer.C:
+	}
+	timer.Reset(min(time.Since(by), late))
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return isClosed(done)
 	}
 }
 

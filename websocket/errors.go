@@ -46,7 +46,7 @@ func (e *CloseError) Unwrap() error { return e.Err }
 // application's translations, like everything else that can be answered.
 func (e *CloseError) HTTPStatus() int { return http.StatusBadRequest }
 
-// ErrEnd is what [Conn.Receive] returns when there are no more messages and
+// ErrEnd is what [Conn.Receive] returns when nothing more is to be received and
 // all is in order: the peer closed with [NormalClosure], [GoingAway] or without
 // a code, [Conn.Close] was called, or the server is draining. A function or
 // task of the connection that returns it returns nil. It wraps [io.EOF].

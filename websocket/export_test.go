@@ -29,3 +29,26 @@ func StandStill(c *Conn, d time.Duration) { c.sweeper.began = c.sweeper.began.Ad
 
 // Heard has bytes of the peer of c be noted that were read so long ago.
 func Heard(c *Conn, ago time.Duration) { c.pulse.heard.Store(int64(c.sweeper.now() - ago)) }
+
+// Before waits for done until a timer comes, which is late by so much.
+func Before(timer *time.Timer, late time.Duration, done <-chan struct{}) bool {
+	by := time.Now().Add(-late)
+	return before(by, timer, done)
+}
+
+// Shifts returns how often the items of a queue are moved that holds n of them all
+// the while, when so many are taken and added.
+func Shifts(n, more int) (shifts int) {
+	var q fifo[int]
+	for range n {
+		q.push(0)
+	}
+	for range more {
+		q.pop()
+		head := q.head
+		if q.push(0); q.head < head {
+			shifts++
+		}
+	}
+	return shifts
+}

@@ -1,6 +1,7 @@
 package websocket
 
-// fifo is a queue that keeps its memory.
+// fifo is a queue that keeps its memory: for twice as many items as it has held, for
+// what is moved to its beginning is no more than what has been taken since.
 type fifo[T any] struct {
 	items []T
 	head  int
@@ -9,7 +10,7 @@ type fifo[T any] struct {
 func (q *fifo[T]) len() int { return len(q.items) - q.head }
 
 func (q *fifo[T]) push(item T) {
-	if q.head > 0 && len(q.items) == cap(q.items) {
+	if len(q.items) == cap(q.items) && 2*q.head >= max(1, len(q.items)) {
 		n := copy(q.items, q.items[q.head:])
 		clear(q.items[n:])
 		q.items, q.head = q.items[:n], 0

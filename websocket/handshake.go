@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
+	"github.com/creche-go/creche/nursery"
 )
 
 // upgrade takes the request's connection over. Until that has happened an
@@ -130,8 +132,8 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.failed = errBegun
 		return nil, nil, h.failed
 	}
-	maps.Copy(h.w.Header(), h.header)
-	answer := h.answer(h.w.Header())
+	header := h.w.Header().Clone() // for what answers a failure has those of the writer
+	maps.Copy(header, h.header)
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
 		h.failed = err
@@ -140,9 +142,10 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.conn = conn
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	h.early = bytes.Clone(early)
-	// A peer that cannot be reached is found out by whoever reads from it.
 	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
-	_, _ = conn.Write(answer)
+	if _, err := conn.Write(h.answer(header)); err != nil {
+		socket{conn}.abort() // what reads from it finds out, and nothing follows half an answer
+	}
 	_ = conn.SetWriteDeadline(time.Time{})
 	kept := open{conn}
 	return kept, bufio.NewReadWriter(bufio.NewReader(kept), bufio.NewWriter(kept)), nil
@@ -255,4 +258,23 @@ func refusal(status int, err error) *errorhandlers.Problem {
 		p.Header.Set("Retry-After", "2")
 	}
 	return p
+}
+
+// refused has err, which Serve is about to return, answered in any case: by the
+// rules, if the handler does not see to it, and here where there are none. It
+// returns err.
+func refused(x *creche.Exchange, w http.ResponseWriter, r *http.Request, err error) error {
+	if x != nil {
+		x.Otherwise(err)
+		return err
+	}
+	chosen, _ := errorhandlers.Search{}.First(err, nil)
+	p := chosen.Problem()
+	if p.Status == http.StatusInternalServerError && r.Context().Err() == nil {
+		slog.LogAttrs(r.Context(), slog.LevelError, "websocket: upgrade failed", slog.String("error", nursery.Text(err)))
+	}
+	if !begun(w) && !nursery.Is(err, http.ErrHijacked) {
+		p.ServeHTTP(w, r)
+	}
+	return err
 }

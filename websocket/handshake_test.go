@@ -3,13 +3,16 @@ package websocket_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/creche-go/creche"
 	"github.com/creche-go/creche/errorhandlers"
 	"github.com/creche-go/creche/nursery/nurserytest"
 	"github.com/creche-go/creche/websocket"
@@ -142,17 +145,20 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"one that wraps nothing": func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
 		"one that wraps itself":  func(w http.ResponseWriter) http.ResponseWriter { return loop{w} },
+		"one that refuses":       func(w http.ResponseWriter) http.ResponseWriter { return refusing{w} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got error
 				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					got = upgrade(wrap(w), r, nil, echo)
-					w.WriteHeader(http.StatusTeapot)
 				}))
 				response := get(t, s, handshake+"\r\n")
-				if response.StatusCode != http.StatusTeapot || got == nil || !strings.Contains(got.Error(), "http.Hijacker") {
+				if response.StatusCode != http.StatusInternalServerError || got == nil || !strings.Contains(got.Error(), "no http.Hijacker") {
 					t.Errorf("got %s and %v, want a plain error", response.Status, got)
+				}
+				if got := response.Header.Get("Sec-WebSocket-Accept") + response.Header.Get("Upgrade"); got != "" {
+					t.Errorf("got the headers of an upgrade: %q", got)
 				}
 				_, _ = io.Copy(io.Discard, response.Body)
 			})
@@ -163,6 +169,47 @@ func TestAWriterThatCannotHandTheConnectionOver(t *testing.T) {
 type loop struct{ http.ResponseWriter }
 
 func (l loop) Unwrap() http.ResponseWriter { return l }
+
+type refusing struct{ http.ResponseWriter }
+
+func (refusing) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, errors.New("this is no http.Hijacker today")
+}
+
+// A peer that does not take the answer within five seconds gets no frames after
+// the half of it that it has taken.
+//
+// W5
+func TestNothingFollowsHalfAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		s := serve(t, nil, func(ctx context.Context, c *websocket.Conn) error {
+			_ = c.Send(ctx, websocket.Text("hello"))
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil
+		})
+		conn, err := s.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, handshake+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		some := make([]byte, 20)
+		if _, err := io.ReadFull(conn, some); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		if rest, _ := io.ReadAll(conn); len(rest) > 0 {
+			t.Errorf("got %q after %q, want the end", rest, some)
+		}
+		s.finish()
+		if e, vanished := errors.AsType[*websocket.CloseError](cause); !vanished || e.Code != websocket.Abnormal {
+			t.Errorf("got cause %v, want a 1006", cause)
+		}
+	})
+}
 
 // W10
 func TestLimitOfConnections(t *testing.T) {
@@ -220,5 +267,77 @@ func TestTheAnswerPassesAWriterThatKeepsTheStatus(t *testing.T) {
 		p.want(opText, "tea")
 		p.conn.Close()
 		s.Close()
+	})
+}
+
+// A handler of net/http's own shape may leave alone what Serve returns. Nobody
+// takes an empty 200 for an answer to a handshake.
+//
+// W3
+func TestARefusalThatNobodyHandsOnIsAnswered(t *testing.T) {
+	const evil = handshake + "Origin: https://evil.example\r\n\r\n"
+	requests := []struct {
+		name, request string
+		o             *websocket.Options
+		want, logged  int
+	}{
+		{"what is no handshake", "GET / HTTP/1.1\r\nHost: creche.test\r\nConnection: close\r\n\r\n", nil, http.StatusUpgradeRequired, 0},
+		{"a foreign origin", evil, nil, http.StatusForbidden, 0},
+		{"options with two faults", handshake + "\r\n", &websocket.Options{ReadLimit: -1, Compress: -1}, http.StatusInternalServerError, 1},
+	}
+	for name, around := range map[string]func(http.Handler) http.Handler{
+		"outside any middleware": func(next http.Handler) http.Handler { return next },
+		"inside":                 func(next http.Handler) http.Handler { return creche.New(creche.Options{}).Middleware(next) },
+		"by a creche.Handler": func(next http.Handler) http.Handler {
+			return creche.Handler(func(w http.ResponseWriter, r *http.Request) error { next.ServeHTTP(w, r); return nil })
+		},
+	} {
+		for _, tt := range requests {
+			t.Run(tt.name+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					log := logged(t)
+					var got error
+					s := nurserytest.NewServer(t, around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						got = websocket.Serve(w, r, tt.o, echo)
+					})))
+					response := get(t, s, tt.request)
+					if kind := response.Header.Get("Content-Type"); response.StatusCode != tt.want || kind != "application/problem+json" || got == nil {
+						t.Errorf("got %s of %s, and %v; want the default %d and an error", response.Status, kind, got, tt.want)
+					}
+					s.Close()
+					if text := log.String(); strings.Count(text, "level=ERROR") != tt.logged || tt.logged > 0 && !strings.Contains(text, "ReadLimit is -1: want 0 or more; websocket: Options.Compress is -1") {
+						t.Errorf("logged %q, want %d lines, with all faults", text, tt.logged)
+					}
+				})
+			})
+		}
+	}
+	t.Run("by the rules, if there are any", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			app := creche.New(creche.Options{Errors: []errorhandlers.Rule{
+				errorhandlers.OnStatus(http.StatusForbidden, func(w http.ResponseWriter, _ *http.Request, _ error) error {
+					w.WriteHeader(http.StatusTeapot)
+					return nil
+				}),
+			}})
+			s := nurserytest.NewServer(t, app.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = websocket.Serve(w, r, nil, echo)
+			})))
+			if response := get(t, s, evil); response.StatusCode != http.StatusTeapot {
+				t.Errorf("got %s, want the rule's 418", response.Status)
+			}
+		})
+	})
+	t.Run("but not where the handler does it itself", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := nurserytest.NewServer(t, creche.New(creche.Options{}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if err := websocket.Serve(w, r, nil, echo); err != nil {
+					w.WriteHeader(http.StatusTeapot)
+				}
+			})))
+			if response := get(t, s, evil); response.StatusCode != http.StatusTeapot {
+				t.Errorf("got %s, want the handler's 418", response.Status)
+			}
+		})
 	})
 }

@@ -128,12 +128,22 @@ func TestAnotherClient(t *testing.T) {
 	}
 }
 
+// newTCPServer makes a server whose write buffers do not grow: otherwise the
+// network takes more and more, on a busy machine also later, of what is sent to a
+// peer that does not read.
 func newTCPServer(t *testing.T, o *websocket.Options, f connFunc) *httptest.Server {
 	t.Helper()
 	app := creche.New(creche.Options{})
-	ts := httptest.NewServer(app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
+	ts := httptest.NewUnstartedServer(app.Middleware(creche.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		return upgrade(w, r, o, f)
 	})))
+	ts.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if err := c.(*net.TCPConn).SetWriteBuffer(128 << 10); err != nil {
+			t.Error(err)
+		}
+		return ctx
+	}
+	ts.Start()
 	t.Cleanup(ts.Close)
 	return ts
 }

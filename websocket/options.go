@@ -140,7 +140,8 @@ type Options struct {
 	// CloseTimeout is how long the end of a connection may take: writing what
 	// is queued and the close frame, and waiting for the peer's. Then the
 	// socket is aborted; for those of a stop see [AbortedError]. 0 means two
-	// seconds.
+	// seconds. A server that comes to it late, for it stood still itself, takes as
+	// long again, at most a second, to read what came meanwhile.
 	CloseTimeout time.Duration
 	// LastWord is how long the connection's function may go on when the server
 	// is draining, before it is cancelled. 0 means one second.
@@ -181,10 +182,11 @@ func (b *Bounds) add(messages, bytes int) {
 }
 
 // orDefault returns the options with the defaults filled in, or all that is
-// wrong with them.
+// wrong with them, in one error: each that is joined with others would be reported
+// for each request.
 func (o *Options) orDefault() (Options, error) {
 	if err := o.Check(); err != nil {
-		return Options{}, err
+		return Options{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	var filled Options
 	if o != nil {

@@ -8,7 +8,11 @@ package websocket
 func (o *outbox) put(m Message, policy SlowPolicy, wait bool, w *waker) (room <-chan struct{}, dropped []Message, err error) {
 	m = o.prepared(m)
 	o.mu.Lock()
+	before := o.held
 	dropped, err = o.place(m, policy)
+	if o.held.Messages < before.Messages || o.held.Bytes < before.Bytes {
+		o.makeRoom() // for somebody with another policy
+	}
 	if err == errFull {
 		if wait {
 			room = o.roomLater()

@@ -80,8 +80,8 @@ func (p *pulse) answerBy() time.Duration {
 	return max(p.asked+p.within, time.Duration(p.moved.Load())+p.within, p.putOff)
 }
 
-// silent reports whether nothing has come since the last ping left. What comes
-// at the very time of the ping counts as its answer.
+// silent reports whether nothing has come since the last ping was queued. What
+// comes at that very time counts as its answer.
 func (p *pulse) silent(heard time.Duration) bool { return heard < p.asked }
 
 // verdict returns for what the connection is to end, if that is due now or was,

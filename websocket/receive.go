@@ -10,13 +10,14 @@ import (
 // Receive returns the next message. It waits for one until ctx ends, and then
 // returns the cause of that; the connection is none the worse for it.
 //
-// When there are no more messages it returns [ErrEnd] if that is in good order:
+// When nothing more is to be received it returns [ErrEnd] if that is in good order:
 // the peer closed with [NormalClosure], [GoingAway] or no code, [Conn.Close]
 // was called, or the server is draining, which is the time for a last word.
 // Otherwise it returns the cause of the connection's cancellation, from which
 // [errors.As] gets the [*CloseError] of a peer that closed with another code or
 // vanished. Returning either from the connection's function is right: neither
-// counts as a failure. What the peer sent before it closed is received first.
+// counts as a failure. What the peer sent before it closed is received first; what
+// is unread when Close is called, or the server begins to drain, is not received.
 //
 // While another call waits Receive returns [ErrBusy]. A nil ctx panics.
 func (c *Conn) Receive(ctx context.Context) (Message, error) {

@@ -103,10 +103,11 @@ func (r *Room) Key() string { return r.key }
 // Broadcast waits for nobody, but for members under [Block], and then until they
 // end or their [Options.Patience] does: [Room.Send] has a context for that.
 //
-// Messages that one goroutine broadcasts arrive in order. In an empty room it
-// does nothing, and from a connection that has ended, or is in no room, it does
-// what it does from anywhere else. The list of members is made anew, once, after
-// somebody joined or left.
+// Messages that one goroutine broadcasts arrive in order, but for those that take
+// the place of an older one under [Conflate]. In an empty room it does nothing, and
+// from a connection that has ended, or is in no room, it does what it does from
+// anywhere else. The list of members is made anew, once, after somebody joined or
+// left.
 func (r *Room) Broadcast(m Message, except ...*Conn) {
 	m, slow, began := r.reach(m, except)
 	for _, c := range slow {

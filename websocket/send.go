@@ -11,8 +11,9 @@ import (
 // return that from the connection's function is right, as it is not a second
 // failure. Whatever ends ctx, what is being written is written to its end.
 // Messages from one goroutine arrive in order. Of the policies ([Options.Slow])
-// it heeds only [Conflate]: then m takes the place of a message with the same key
-// that still waits, if there is one, and need not wait itself. A nil ctx panics.
+// it heeds only [Conflate], the exception to that: then m takes the place of a
+// message with the same key that still waits, if there is one, and need not wait
+// itself. A nil ctx panics.
 func (c *Conn) Send(ctx context.Context, m Message) error {
 	if ctx == nil {
 		panic("websocket: Conn.Send: nil context")

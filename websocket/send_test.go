@@ -317,24 +317,56 @@ func (c *muteConn) Write(p []byte) (int, error) {
 }
 
 // The farewell of TLS, which crypto/tls gives five seconds, must not prolong
-// the end of a peer that reads nothing.
+// the end of a peer that does not read it.
 //
 // W2
-func TestAbortingDoesNotWaitForTheFarewellOfTLS(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var took time.Duration
-		s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			began := time.Now()
-			_ = upgrade(courteous{w}, r, nil, returns(nil))
-			took = time.Since(began)
-		}))
-		p := dial(t, s)
-		p.want(opClose, "\x03\xe8")
-		s.Close()
-		if took != 2*time.Second {
-			t.Errorf("took %v, want 2s", took)
-		}
-	})
+func TestTheEndDoesNotWaitForTheFarewellOfTLS(t *testing.T) {
+	tests := []struct {
+		name string
+		peer func(*peer)
+		took time.Duration
+	}{
+		{"of a peer that has closed", func(p *peer) {
+			p.close(1000, "")
+			p.want(opClose, "\x03\xe8")
+		}, 2 * time.Second},
+		{"of one that breaks the protocol", func(p *peer) {
+			p.write(frame(0xff, ""))
+			p.want(opClose, "\x03\xeaprotocol error")
+		}, 2 * time.Second},
+		{"of one that does not answer", func(p *peer) {
+			p.text("bye")
+			p.want(opClose, "\x03\xe8")
+		}, 2 * time.Second},
+		{"of one that reads it a second later", func(p *peer) {
+			p.close(1000, "")
+			p.want(opClose, "\x03\xe8")
+			time.Sleep(time.Second)
+			if rest, _ := io.ReadAll(p.br); string(rest) != "bye" {
+				p.t.Errorf("got %q, want the farewell", rest)
+			}
+		}, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var took time.Duration
+				s := nurserytest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					began := time.Now()
+					_ = upgrade(courteous{w}, r, nil, func(ctx context.Context, c *websocket.Conn) error {
+						_, err := c.Receive(ctx)
+						return err
+					})
+					took = time.Since(began)
+				}))
+				tt.peer(dial(t, s))
+				s.Close()
+				if took != tt.took {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
 }
 
 // courteous is a writer whose connection takes leave as that of crypto/tls does.
@@ -349,9 +381,14 @@ type courteousConn struct{ net.Conn }
 
 func (c courteousConn) NetConn() net.Conn { return c.Conn }
 
-func (c courteousConn) Close() error {
+func (c courteousConn) CloseWrite() error {
 	_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
-	_, _ = c.Write([]byte("bye"))
+	_, err := c.Write([]byte("bye"))
+	return err
+}
+
+func (c courteousConn) Close() error {
+	_ = c.CloseWrite()
 	return c.Conn.Close()
 }
 

@@ -23,6 +23,12 @@ import (
 // (Outside any middleware of an application that is noticed only where the
 // ResponseWriter has a method Written or BytesWritten: net/http's own does not
 // tell.)
+//
+// A handler that hands the error on to nobody, and writes nothing, has it answered
+// by the rules all the same. Outside any middleware there are none. There Serve
+// itself has given the default answer when it returns the error, and logged what
+// was answered with 500: the caller writes nothing.
+//
 // After the upgrade Serve returns nil: how the connection ended has been told
 // to the peer, and failures have been reported.
 //
@@ -79,19 +85,19 @@ func Serve(w http.ResponseWriter, r *http.Request, o *Options, f func(ctx contex
 	if f == nil {
 		panic("websocket: Serve: nil function")
 	}
+	x := creche.ExchangeOf(r.Context())
 	opts, err := o.orDefault()
 	if err != nil {
-		return err
+		return refused(x, w, r, err)
 	}
-	x := creche.ExchangeOf(r.Context())
 	crowd := crowdOf(x, r, opts.Detach)
 	defer crowd.count(-1)
 	if isClosed(crowd.sweeper.draining) {
-		return refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining)
+		return refused(x, w, r, refusal(http.StatusServiceUnavailable, errorhandlers.ErrDraining))
 	}
 	c, err := upgrade(w, r, opts)
 	if err != nil {
-		return err
+		return refused(x, w, r, err)
 	}
 	c.join(crowd)
 	switch {

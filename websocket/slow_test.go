@@ -200,6 +200,52 @@ func TestUnderBlockABroadcastWaits(t *testing.T) {
 	}
 }
 
+// Whoever waits has the room that what is sent under another policy makes.
+//
+// W8
+func TestRoomThatAnotherPolicyMakes(t *testing.T) {
+	binary := func(size int) websocket.Message { return websocket.Binary(make([]byte, size)) }
+	tests := []struct {
+		name   string
+		queued []websocket.Message
+		policy websocket.SlowPolicy
+		sent   websocket.Message
+		took   time.Duration // of one of 300 bytes under Block
+	}{
+		{"drop oldest, for something smaller", []websocket.Message{binary(400), binary(400)}, websocket.DropOldest, binary(200), time.Second},
+		{"drop oldest, fewer for more", []websocket.Message{binary(10), binary(600), binary(10)}, websocket.DropOldest, binary(650), time.Second},
+		{"drop oldest, for as much", []websocket.Message{binary(400), binary(400)}, websocket.DropOldest, binary(400), 5 * time.Second},
+		{"drop newest", []websocket.Message{binary(400), binary(400)}, websocket.DropNewest, binary(200), 5 * time.Second},
+		{"conflate, something smaller", []websocket.Message{binary(800).Keyed("x")}, websocket.Conflate, binary(200).Keyed("x"), time.Second},
+		{"conflate, something larger", []websocket.Message{binary(800).Keyed("x")}, websocket.Conflate, binary(900).Keyed("x"), 5 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conns := make(chan *websocket.Conn, 1)
+				s := serve(t, &websocket.Options{Queue: websocket.Bounds{Messages: 4, Bytes: 1000}}, func(ctx context.Context, c *websocket.Conn) error {
+					conns <- c
+					return forget(ctx, c)
+				})
+				dial(t, s.Server)
+				c, blocks, other := <-conns, websocket.Rooms{Slow: websocket.Block}, websocket.Rooms{Slow: tt.policy}
+				room := other.Join(c, "")
+				room.Broadcast(websocket.Text("is being written"))
+				synctest.Wait()
+				for _, m := range tt.queued {
+					room.Broadcast(m)
+				}
+				time.AfterFunc(time.Second, func() { room.Broadcast(tt.sent) })
+				began := time.Now()
+				blocks.Join(c, "").Broadcast(binary(300))
+				if took := time.Since(began); took != tt.took || (c.Context().Err() == nil) != (took == time.Second) {
+					t.Errorf("had room after %v, %v; want it after %v", took, context.Cause(c.Context()), tt.took)
+				}
+			})
+		})
+	}
+}
+
 // All whose peers do not read wait for all others, and for themselves.
 //
 // W8
@@ -449,4 +495,13 @@ func TestRoomsWithAPolicyThatIsNone(t *testing.T) {
 		})
 		dial(t, s.Server).wantEnd(1000)
 	})
+}
+
+// W8
+func TestAFullQueueIsNotMovedForEachThatIsDropped(t *testing.T) {
+	for _, n := range []int{2, 3, 16, 255, 256, 257, 1024} {
+		if got, most := websocket.Shifts(n, 10*n), 20; got > most {
+			t.Errorf("a queue of %d is moved %d times while all of it is replaced ten times, want at most %d", n, got, most)
+		}
+	}
 }

@@ -187,3 +187,41 @@ func TestAServerThatStoodStillHasNotPausedForTooLong(t *testing.T) {
 		})
 	}
 }
+
+// A close timeout that is over when a server goes on that stood still may have been
+// kept: what the peer sent meanwhile has yet to be read.
+//
+// W5
+func TestAServerThatStoodStillReadsHowItsPeersClosed(t *testing.T) {
+	tests := []struct {
+		name       string
+		late, read time.Duration
+		in         bool
+		took       time.Duration
+	}{
+		{"on time", 0, 0, true, 0},
+		{"on time, and nothing came", 0, time.Second, false, 0},
+		{"late, and it is read", 300 * time.Millisecond, 200 * time.Millisecond, true, 200 * time.Millisecond},
+		{"late, and nothing came", 300 * time.Millisecond, 400 * time.Millisecond, false, 300 * time.Millisecond},
+		{"very late, and it is read", time.Hour, 900 * time.Millisecond, true, 900 * time.Millisecond},
+		{"very late, and nothing came", time.Hour, 2 * time.Second, false, time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				done, began := make(chan struct{}), time.Now()
+				timer := time.NewTimer(0)
+				synctest.Wait()
+				if tt.read == 0 {
+					close(done)
+				} else {
+					time.AfterFunc(tt.read, func() { close(done) })
+				}
+				in := websocket.Before(timer, tt.late, done)
+				if took := time.Since(began); in != tt.in || took != tt.took {
+					t.Errorf("got %v after %v, want %v after %v", in, took, tt.in, tt.took)
+				}
+			})
+		})
+	}
+}

@@ -190,7 +190,7 @@ func TestADeadlineThatIsMissedDuringAStopIsOne(t *testing.T) {
 		if err := around.Join(); err != nil {
 			t.Error(err)
 		}
-		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, creche.ErrRequestTimeout.Error()) {
+		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "creche: request timed out after 1s") {
 			t.Errorf("logged %q, want a warning of the deadline", got)
 		}
 	})

@@ -30,7 +30,8 @@ import (
 // header kept. Like every chi middleware it comes before the routes. The
 // middleware must be the router's, not around it: chi recycles the context
 // that holds the URL parameters when its ServeHTTP returns, and by then the
-// request's tasks have to be joined.
+// request's tasks have to be joined. What NotFound and MethodNotAllowed of r were
+// given before is replaced: handlers of the application's own are set after Use.
 //
 // What chi has found of the route it writes into that context for as long as it
 // looks: a task that middleware starts runs beside that. Such a task must neither

@@ -51,7 +51,7 @@ func (d *desk) signUp(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	retried := nursery.Retry(nursery.Timeout(welcome, 10*time.Second), nursery.RetryOptions{Attempts: 3})
-	if err := creche.Go(r.Context(), "welcome "+name, retried); err != nil {
+	if err := creche.Go(r.Context(), "welcome", retried); err != nil {
 		return err // the background is full, or about to end: 503, with Retry-After
 	}
 	w.WriteHeader(http.StatusAccepted)

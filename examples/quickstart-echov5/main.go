@@ -39,6 +39,7 @@ func newServer() (*creche.App, http.Handler) {
 	app := creche.New(creche.Options{Errors: rules()})
 
 	e := echo.New()
+	// Loggers, request ids and CORS come before Use: error answers have their headers.
 	echo5creche.Use(e, app) // each request's nursery, the rules, echo's own 404 and 405
 	e.GET("/quote/:sku", quote)
 	e.POST("/orders/:sku", order)

@@ -52,6 +52,9 @@ const hanging = 20 * time.Second
 //		return err
 //	})
 //
+// Where x.Skip is called, in whatever task, the run is passed over, and if that was
+// so for every seed the test is skipped.
+//
 // f runs as the task of a nursery that observes all below it, and may panic and
 // exit too. It must use no clock and no goroutines from outside the bubble.
 //
@@ -93,6 +96,9 @@ func Explore(t *testing.T, f func(ctx context.Context, x *Explorer) error, opts 
 		seed.Store(s)
 		watchdog.Reset(hanging)
 		e.run(t, s)
+	}
+	if e.skipped == count {
+		t.Skip("nurserytest: every seed was skipped")
 	}
 }
 
@@ -148,6 +154,7 @@ type exploration struct {
 	faults        Fault
 	seeds         uint64
 	lossy, strict bool
+	skipped       uint64          // runs
 	after         func(*Explorer) // for tests of the kit itself, or nil
 }
 
@@ -169,6 +176,9 @@ func (e *exploration) choose(t *testing.T) (first, count uint64) {
 		return seed, 1
 	}
 	if count, ok := number(t, seedsVar); ok {
+		if count == 0 { // it would pass, with nothing tried
+			t.Fatalf("nurserytest: %s is 0: want at least 1", seedsVar)
+		}
 		return 0, count
 	}
 	return 0, e.seeds

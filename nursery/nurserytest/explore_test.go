@@ -364,3 +364,48 @@ func TestExploreChoosesSeeds(t *testing.T) {
 		})
 	}
 }
+
+// What skips a run passes over it, what skips all of them skips the test.
+func TestExploreSkips(t *testing.T) {
+	for name, tt := range map[string]struct {
+		of   int
+		want bool
+	}{"some seeds": {2, false}, "every seed": {1, true}} {
+		var explored *testing.T
+		ran := 0
+		t.Run(name, func(t *testing.T) {
+			explored = t
+			nurserytest.Explore(t, func(ctx context.Context, x *nurserytest.Explorer) error {
+				ran++
+				return nursery.All(ctx,
+					func(ctx context.Context) error {
+						if x.Pick("skip", tt.of) == 0 {
+							x.Skip("not with this seed")
+						}
+						return nil
+					},
+					func(ctx context.Context) error { return x.Step(ctx, "a") })
+			}, nurserytest.Seeds(100))
+		})
+		if explored.Failed() || explored.Skipped() != tt.want || ran == 0 {
+			t.Errorf("%s: got skipped %v after %d runs, want %v", name, explored.Skipped(), ran, tt.want)
+		}
+	}
+}
+
+// A test of which no seed is run says so, and does not pass.
+func TestExploreOfNoSeeds(t *testing.T) {
+	explore := func(t *testing.T) {
+		nurserytest.Explore(t, func(context.Context, *nurserytest.Explorer) error { return nil })
+	}
+	if os.Getenv(inChild) != "" {
+		explore(t)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestExploreOfNoSeeds$")
+	cmd.Env = append(os.Environ(), inChild+"=no seeds", "NURSERYTEST_SEEDS=0")
+	out, err := cmd.CombinedOutput()
+	if want := "NURSERYTEST_SEEDS is 0: want at least 1"; err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("got %v and %s, want %q", err, out, want)
+	}
+}

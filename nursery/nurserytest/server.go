@@ -45,10 +45,11 @@ type Server struct {
 	protocols http.Protocols
 	serving   nursery.Nursery
 	client    *http.Client
-	close     sync.Once
+	shut      chan struct{} // closed when the first Close returns
 
 	mu      sync.Mutex // never held across a wait
-	running int        // handlers
+	closing bool
+	running int // handlers
 	closed  bool
 	idle    chan struct{} // closed when closed and nothing runs
 }
@@ -64,7 +65,7 @@ func NewServer(t testing.TB, handler http.Handler, opts ...ServerOption) *Server
 		panic("nurserytest: NewServer: nil handler")
 	}
 	t.Helper()
-	s := &Server{URL: "http://creche.test", t: t, listener: Listen(), idle: make(chan struct{})}
+	s := &Server{URL: "http://creche.test", t: t, listener: Listen(), shut: make(chan struct{}), idle: make(chan struct{})}
 	for _, o := range opts {
 		if o.set == nil {
 			panic("nurserytest: NewServer: zero ServerOption")
@@ -96,11 +97,12 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) { return s.listener
 // seconds the test fails with the stacks of what runs, and Close returns.
 // A second call waits for the first.
 func (s *Server) Close() {
-	s.close.Do(s.shut)
-}
-
-func (s *Server) shut() {
 	s.t.Helper()
+	if !s.isFirstToClose() {
+		<-s.shut // not a sync.Once, which would have a bubble's time stand still
+		return
+	}
+	defer close(s.shut)
 	s.client.CloseIdleConnections()
 	if err := s.http.Close(); err != nil {
 		s.t.Errorf("nurserytest: closing the server: %v", err)
@@ -116,6 +118,14 @@ func (s *Server) shut() {
 	case <-late.C:
 		s.t.Errorf("nurserytest: handlers still run %v after the server closed:\n\n%s", patience, join(others()))
 	}
+}
+
+func (s *Server) isFirstToClose() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.closing
+	s.closing = true
+	return first
 }
 
 func (s *Server) newClient() *http.Client {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +122,31 @@ func TestServerCloseEndsAndAwaitsRequests(t *testing.T) {
 			})
 		})
 	}
+}
+
+// N20: who closes as another does waits in a way in which the time of a bubble goes on.
+func TestServerIsClosedTwiceAtOnce(t *testing.T) {
+	defer time.AfterFunc(30*time.Second, func() { panic("the bubble's time stands still: it never ends") }).Stop()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		srv := nurserytest.NewServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) }))
+		go func() {
+			if res, err := srv.Client().Get(srv.URL); err == nil {
+				_ = res.Body.Close()
+			}
+		}()
+		synctest.Wait()
+		var closes sync.WaitGroup
+		for range 3 {
+			closes.Go(func() {
+				srv.Close()
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("Close returned after %v, want 1s, when the handler has ended", took)
+				}
+			})
+		}
+		closes.Wait()
+	})
 }
 
 func TestServerCloseAwaitsHijackedConnections(t *testing.T) {

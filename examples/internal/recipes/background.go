@@ -19,7 +19,7 @@ type Reindexer struct {
 func (x *Reindexer) Start(w http.ResponseWriter, r *http.Request) error {
 	tenant := r.PathValue("tenant")
 	reindex := func(ctx context.Context) error { return x.Reindex(ctx, tenant) }
-	if err := creche.Go(r.Context(), "reindex "+tenant, x.turns.Take(tenant, reindex)); err != nil {
+	if err := creche.Go(r.Context(), "reindex", x.turns.Take(tenant, reindex)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)

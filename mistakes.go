@@ -1,6 +1,7 @@
 package creche
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -61,4 +62,26 @@ func (x *Exchange) late() error {
 			"App.Middleware is the middleware of a router that handles errors outside of it: call Use of the router's adapter"))...)
 	})
 	return errEnded
+}
+
+// sayTwice logs, as net/http does, that a header was written before: the first counts.
+func (x *Exchange) sayTwice(status int) {
+	attrs := append(whence(x.scope()), slog.Int("status", status), slog.String("place", callerOutside()))
+	x.App().logWarning(x.scope(), "creche: superfluous WriteHeader", attrs...)
+}
+
+// callerOutside returns the file and line of the innermost call in the stack that is
+// not of this package.
+func callerOutside() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		if frame.File != "" && !strings.HasPrefix(frame.Function, "github.com/creche-go/creche.") {
+			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+		}
+		if !more {
+			return "place unknown"
+		}
+	}
 }
