@@ -212,7 +212,8 @@ func (x *Exchange) run(a errorhandlers.Answer, r *http.Request) error {
 
 // Problem returns the default answer that a stands for: what the router says
 // of an error of its own or [errorhandlers.Answer.Problem], which closes no
-// connection of HTTP/2. It must not be changed. It is part of the kit for authors of adapters.
+// connection of HTTP/2. It must not be changed. It is part of the kit for authors
+// of adapters.
 func (x *Exchange) Problem(a errorhandlers.Answer) *errorhandlers.Problem {
 	if router := x.Router(); a.Leaf != nil && router != nil {
 		if p := router.ProblemOf(a.Err); p != nil && p.Status == a.Status {

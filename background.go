@@ -97,8 +97,9 @@ func (a *App) stopBecause(r nursery.Report, err error) {
 // [Background] is, and [nursery.ErrClosed] once background work is told to
 // end; the default answer to both is 503. Where a request comes through chi, and
 // [chicreche.Use] was not called for that router, it returns an error that says so:
-// the task would read the path parameters of another request. A nil ctx or task
-// panics.
+// the task would read the path parameters of another request. It notices that in the
+// first requests, not where a thousand others came before in a row or a context of
+// a foreign type is in between. A nil ctx or task panics.
 //
 // [chicreche.Use]: https://pkg.go.dev/github.com/creche-go/creche/adapters/chicreche#Use
 func (a *App) Go(ctx context.Context, name string, task func(ctx context.Context) error, opts ...nursery.TaskOption) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,3 +303,62 @@ func TestBackgroundMisusePanics(t *testing.T) {
 		})
 	}
 }
+
+// B1: the deadline of the work that it was started in is not a background task's.
+func TestBackgroundTasksMoveNoDeadline(t *testing.T) {
+	app, seen := watched(creche.Options{})
+	wantErr(t, nursery.FailAfter(t.Context(), time.Hour, func(ctx context.Context) error {
+		moved := make(chan bool, 1)
+		err := app.Go(ctx, "job", func(ctx context.Context) error {
+			moved <- nursery.MoveDeadline(ctx, time.Now())
+			return nil
+		})
+		if <-moved {
+			t.Error("got true from MoveDeadline, want false")
+		}
+		return errors.Join(err, ctx.Err())
+	}), nil)
+	seen.wantOnce(t)
+}
+
+// B1: what is in a context of somebody else's is under that one's lock.
+func TestGoReadsNothingOfForeignContexts(t *testing.T) {
+	app, seen := watched(creche.Options{})
+	foreign := &movingContext{now: context.Background()}
+	n := new(nursery.Nursery)
+	n.Open(t.Context())
+	n.Go(func(context.Context) error {
+		for range 1000 {
+			foreign.move(context.WithValue(context.Background(), traceKey{}, "trace-1"))
+		}
+		return nil
+	})
+	for range 1000 {
+		wantErr(t, app.Go(foreign, "job", func(context.Context) error { return nil }), nil)
+	}
+	wantErr(t, n.Join(), nil)
+	seen.wantOnce(t)
+}
+
+// movingContext is a context that is another one from time to time.
+type movingContext struct {
+	mu  sync.Mutex
+	now context.Context
+}
+
+func (c *movingContext) move(to context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = to
+}
+
+func (c *movingContext) current() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *movingContext) Deadline() (time.Time, bool) { return c.current().Deadline() }
+func (c *movingContext) Done() <-chan struct{}       { return c.current().Done() }
+func (c *movingContext) Err() error                  { return c.current().Err() }
+func (c *movingContext) Value(key any) any           { return c.current().Value(key) }

@@ -3,8 +3,11 @@ package creche
 import (
 	"context"
 	"errors"
+	"net/http"
 	"reflect"
 	"strings"
+
+	"github.com/creche-go/creche/nursery"
 )
 
 // errRecycled is what keeps a background task from reading what chi has filled for
@@ -13,20 +16,23 @@ import (
 var errRecycled = errors.New("creche: chi uses this request's context again when the request is over, " +
 	"and what is left of it would be another's: call chicreche.Use for the router, in place of App.Middleware")
 
-// mostLooked is how many times an App looks for chi, which takes two microseconds.
-// How its routers are set up changes no more when it serves.
+// mostLooked is how many requests in a row an App looks for chi in, which takes two
+// microseconds. How its routers are set up changes no more when it serves.
 const mostLooked = 1000
 
 // recycledBy returns errRecycled if there is a context of chi's in ctx. This package
-// does not know chi's, so the type of its key has to tell.
+// does not know chi's, so the type of its key has to tell. It does not see through
+// contexts of others, whose fields are not for it to read.
 func (a *App) recycledBy(ctx context.Context) error {
-	if a.looked.Load() >= mostLooked {
-		return nil
+	if ExchangeOf(ctx) != nil || ctx.Value(http.ServerContextKey) != nil { // of a request: others end no row
+		if a.looked.Load() >= mostLooked {
+			return nil
+		}
+		a.looked.Add(1)
 	}
-	a.looked.Add(1)
 	v := reflect.ValueOf(ctx)
 	for range maxContexts {
-		if v = structIn(v); !v.IsValid() {
+		if v = structIn(v); !v.IsValid() || !isFixed(v.Type()) {
 			return nil
 		}
 		if key := v.FieldByName("key"); key.IsValid() && key.Kind() == reflect.Interface && isOfChi(key.Elem()) {
@@ -40,6 +46,17 @@ func (a *App) recycledBy(ctx context.Context) error {
 
 // maxContexts is how many contexts one inside the other are looked at.
 const maxContexts = 1000
+
+// isFixed reports whether t is a type of context whose context above is the same for
+// as long as it lives: those of package context and our own are, and can be read
+// without a lock.
+func isFixed(t reflect.Type) bool {
+	switch t.PkgPath() {
+	case contextType.PkgPath(), reflect.TypeFor[App]().PkgPath(), reflect.TypeFor[nursery.Nursery]().PkgPath():
+		return true
+	}
+	return false
+}
 
 // structIn returns the struct that v is, points to or holds, or nothing.
 func structIn(v reflect.Value) reflect.Value {

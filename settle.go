@@ -56,11 +56,16 @@ func (x *Exchange) cutShort(parent context.Context) error {
 			return cause
 		}
 	}
-	outer := ExchangeOf(x.ctx)
-	if nursery.Is(cause, ErrClientGone) || outer != nil && outer.scope().Err() != nil {
+	if nursery.Is(cause, ErrClientGone) || x.aroundIsCancelled() {
 		return nil
 	}
 	return cause
+}
+
+// aroundIsCancelled reports whether the exchange around x, if there is one, is.
+func (x *Exchange) aroundIsCancelled() bool {
+	outer := ExchangeOf(x.ctx)
+	return outer != nil && outer.scope().Err() != nil
 }
 
 // handOver raises what is not for the rules: [http.ErrAbortHandler], which is

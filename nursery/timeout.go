@@ -143,9 +143,11 @@ func Shield(ctx context.Context, limit time.Duration, f func(ctx context.Context
 // each piece. A t in the past ends the context before MoveDeadline returns.
 //
 // It returns false if there is nothing to move: ctx belongs to no such call,
-// the call has returned, or its context has ended. An end cannot be taken
-// back. Nor can a deadline of a call further out be passed by moving one
-// inside: the sooner counts, and [context.Context.Deadline] tells which.
+// the call has returned, or its context has ended. A context of another nursery
+// that was given no more than the values of the call's, as a background task's
+// is, does not belong to it. An end cannot be taken back. Nor can a deadline of a
+// call further out be passed by moving one inside: the sooner counts, and
+// [context.Context.Deadline] tells which.
 //
 // Beware of [context.WithTimeout] on a context whose deadline is sooner: it
 // relies on that one alone, and does not notice when it is moved. The calls
@@ -155,7 +157,7 @@ func MoveDeadline(ctx context.Context, t time.Time) bool {
 		panic("nursery: MoveDeadline: nil context")
 	}
 	s, ok := ctx.Value(timeScopeKey).(*timeScope)
-	return ok && s.move(t)
+	return ok && s.isAround(ctx) && s.move(t)
 }
 
 func mustBeGiven(ctx context.Context, call string, f func(context.Context) error) {

@@ -152,6 +152,23 @@ func (s *timeScope) move(t time.Time) bool {
 	return true
 }
 
+// isAround reports whether ctx, which has the value of s, is inside of s. Otherwise it
+// has only taken over values, and is in a nursery that is not inside: on the way out
+// of that one s is not met again.
+func (s *timeScope) isAround(ctx context.Context) bool {
+	home := From(s.parent)
+	for {
+		n := From(ctx)
+		if n == home {
+			return true
+		}
+		if n == nil || n.parent.Value(timeScopeKey) != s {
+			return false
+		}
+		ctx = n.parent
+	}
+}
+
 // Deadline returns the scope's own or, if that is sooner, the parent's.
 func (s *timeScope) Deadline() (time.Time, bool) {
 	outer, ok := s.parent.Deadline()

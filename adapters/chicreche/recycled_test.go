@@ -55,6 +55,11 @@ func TestChiWithoutUse(t *testing.T) {
 		{"Timeout alone", routes(func(r chi.Router) { r.Use(app.Timeout(time.Hour)) }, alone), false},
 		{"nothing", routes(nothing, alone), false},
 	}
+	for range 2000 { // tasks of no request
+		if err := app.Go(t.Context(), "tick", func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := begun
