@@ -8,20 +8,27 @@ import (
 )
 
 // copyFrom copies from src with copying, which is not called before src has
-// something. A src that has nothing ends or fails without that.
+// something. A src that has nothing ends or fails without that. The server is to
+// have a file as what it is, for sendfile: it is asked for a byte, and reads that
+// again.
 func copyFrom(src io.Reader, copying func(src io.Reader) (int64, error)) (int64, error) {
-	first := beginnings.Get().(*[copySize]byte)
-	defer beginnings.Put(first)
-	n, err := src.Read(first[:])
+	room := beginnings.Get().(*[copySize]byte)
+	defer beginnings.Put(room)
+	first := room[:]
+	file, part := fileOf(src)
+	if file != nil {
+		first = first[:1]
+	}
+	n, err := src.Read(first)
 	for n == 0 && err == nil {
-		n, err = src.Read(first[:])
+		n, err = src.Read(first)
 	}
 	switch {
 	case n == 0 && err == io.EOF:
 		return 0, nil
 	case n == 0:
 		return 0, err
-	case putBack(src, n):
+	case file != nil && putBack(file, part, n):
 		return copying(src)
 	}
 	return copying(onlyReader{continued(first[:n], err, src)})
@@ -32,22 +39,25 @@ const copySize = 32 << 10
 
 var beginnings = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// putBack has src, if it is a file or a part of one, read the last n bytes again:
-// the server is to have it as what it is, for sendfile. It returns false if nothing
-// was changed.
-func putBack(src io.Reader, n int) bool {
-	part, is := src.(*io.LimitedReader)
-	if is {
+// fileOf returns the file that src is, as package net asks, or is the part of.
+func fileOf(src io.Reader) (file io.Seeker, part *io.LimitedReader) {
+	part, _ = src.(*io.LimitedReader)
+	if part != nil {
 		src = part.R
 	}
-	file, is := src.(interface { // as package net asks
+	if f, is := src.(interface {
 		io.Seeker
 		syscall.Conn
-	})
-	if !is {
-		return false
+	}); is {
+		file = f
 	}
-	if _, err := file.Seek(-int64(n), io.SeekCurrent); err != nil { // a pipe
+	return file, part
+}
+
+// putBack has the last n bytes read again. It returns false if nothing was changed,
+// as of a pipe.
+func putBack(file io.Seeker, part *io.LimitedReader, n int) bool {
+	if _, err := file.Seek(-int64(n), io.SeekCurrent); err != nil {
 		return false
 	}
 	if part != nil {
