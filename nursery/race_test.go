@@ -91,7 +91,10 @@ func TestRaceKeepsTheOrderOfFailing(t *testing.T) {
 		}
 	}
 	ignoring := func(seconds int, err error) racer {
-		return func(context.Context) (string, error) { time.Sleep(time.Duration(seconds) * time.Second); return "", err }
+		return func(context.Context) (string, error) {
+			time.Sleep(time.Duration(seconds) * time.Second)
+			return "", err
+		}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		_, err := nursery.Race(t.Context(), ignoring(3, errB), exits(2), ignoring(1, errA), exits(4), exits(5), ignoring(6, errC))

@@ -68,7 +68,7 @@ var mutants = []mutant{
 	{"the time-out of another is taken for one's own", "timeout.go", "return error(other) == cause", "return true"},
 	// Many items, lists.
 	{"a map returns what is not complete", "map.go", "if err == nil && int(b.done.Load()) < count {", "if false {"},
-	{"who loses a race goes on", "race.go", `r.n.cancel(r.n.cancelledBy(fmt.Sprintf("task %d", index), errWon))`, ""},
+	{"who loses a race goes on", "race.go", `r.n.cancelUnlessEnded(r.n.cancelledBy(fmt.Sprintf("task %d", index), errWon))`, ""},
 	{"live tasks fall off the list", "records.go", "return r.Value() == nil", "return r.Value() != nil"},
 	{"a queued task is listed as running", "line.go", "t.phase.Store(queued)", "t.phase.Store(running)"},
 }
