@@ -27,8 +27,8 @@ func TestConsumers(t *testing.T) {
 			"undefined: house.Price",
 		},
 		{
-			"a program that answers something else", "house.go", "3 at 3", "4 at 3",
-			`got 200 OK "4 at 3", <nil>, want 200 "3 at 3\n"`,
+			"a program that answers something else", "house.go", "12 at 450", "4 at 450",
+			`got 200 OK "4 at 450", <nil>, want 200 "12 at 450\n"`,
 		},
 		{
 			"a program that ends before it answers", "README.md", "<-ctx.Done()", "_ = ctx",

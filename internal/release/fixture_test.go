@@ -12,7 +12,7 @@ import (
 var house = map[string]string{
 	"go.work":      "go 1.26\n\nuse (\n\t.\n\t./annex\n\t./examples\n)\n",
 	"go.mod":       "module example.org/house\n\ngo 1.26\n",
-	"house.go":     "package house\n\nimport (\n\t\"io\"\n\t\"net/http\"\n)\n\nfunc Quote(w http.ResponseWriter, r *http.Request) { io.WriteString(w, \"3 at 3\\n\") }\n",
+	"house.go":     "package house\n\nimport (\n\t\"io\"\n\t\"net/http\"\n)\n\nfunc Quote(w http.ResponseWriter, r *http.Request) { io.WriteString(w, \"12 at 450\\n\") }\n",
 	"annex/go.mod": "module example.org/house/annex\n\ngo 1.26\n\nrequire (\n\texample.org/house v0.1.0\n\texample.org/third v1.0.0\n)\n\nreplace example.org/house => ..\n",
 	"annex/go.sum": "example.org/third v1.0.0 h1:i5vmbAn93Gs6JVMlcKGnP0zVxG3L7/U5cHtGw02UKZY=\nexample.org/third v1.0.0/go.mod h1:mk+OMsTc7v9dI1kw6OQBlyjXKpo0xusWt2oiUpIBEHo=\n",
 	"annex/annex.go": "package annex\n\nimport (\n\t\"example.org/house\"\n\t\"example.org/third\"\n)\n\n" +
@@ -22,7 +22,7 @@ var house = map[string]string{
 	"examples/go.mod":       "module example.org/house/examples\n\ngo 1.26\n\nrequire example.org/house v0.1.0\n\nreplace example.org/house => ..\n",
 	"internal/tools/go.mod": "module example.org/house/internal/tools\n\ngo 1.26\n\nrequire example.org/house v0.1.0 // here too\n\nreplace example.org/house => ../..\n",
 	"CHANGELOG.md":          "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- `Quote`.\n",
-	"examples/tutorial/step4/main.go": strings.Replace(houseProgram, `"/quote/tea", house.Quote`,
+	"examples/tutorial/step4/main.go": strings.Replace(houseProgram, `"/quote", house.Quote`,
 		`"/quote/tea", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("12 at 450 cents\n")); _ = house.Quote }`, 1),
 	"examples/tutorial/step4/main_test.go": "package main\n\nimport (\n\t\"net/http\"\n\t\"testing\"\n)\n\n" +
 		"func TestTea(t *testing.T) {\n\tif h := http.Handler(nil); h != nil {\n\t\tt.Error(h)\n\t}\n}\n",
@@ -43,7 +43,7 @@ import (
 
 func main() {
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	http.HandleFunc("/quote/tea", house.Quote)
+	http.HandleFunc("/quote", house.Quote)
 	go func() { log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil)) }()
 	<-ctx.Done()
 }

@@ -41,7 +41,7 @@ func readmeProgram(repository string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{name: "readme", files: make(map[string][]byte), request: "/quote/tea", answer: "3 at 3\n"}
+	p := &program{name: "readme", files: make(map[string][]byte), request: "/quote", answer: "12 at 450\n"}
 	if found := shown.FindSubmatch(readme); found != nil {
 		p.files["main.go"] = found[1]
 	}

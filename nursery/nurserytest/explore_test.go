@@ -367,6 +367,7 @@ func TestExploreChoosesSeeds(t *testing.T) {
 
 // What skips a run passes over it, what skips all of them skips the test.
 func TestExploreSkips(t *testing.T) {
+	t.Setenv("NURSERYTEST_SEEDS", "100") // under -short, too
 	for name, tt := range map[string]struct {
 		of   int
 		want bool
@@ -385,7 +386,7 @@ func TestExploreSkips(t *testing.T) {
 						return nil
 					},
 					func(ctx context.Context) error { return x.Step(ctx, "a") })
-			}, nurserytest.Seeds(100))
+			})
 		})
 		if explored.Failed() || explored.Skipped() != tt.want || ran == 0 {
 			t.Errorf("%s: got skipped %v after %d runs, want %v", name, explored.Skipped(), ran, tt.want)
