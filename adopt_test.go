@@ -103,6 +103,33 @@ func TestAnAdoptedConnectionSpeaksForItself(t *testing.T) {
 	})
 }
 
+// The call is around the exchange here, in the nursery that the connection is then
+// a task of: package nursery cannot tell that the connection is not inside of it.
+//
+// W13
+func TestAnAdoptedConnectionMovesNoDeadlineOfOuterMiddleware(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		moved := make(chan bool, 1)
+		s := prepared(creche.Options{})
+		inner := s.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			x := creche.ExchangeOf(r.Context())
+			x.Adopt(r.Context(), func(ctx context.Context, _ *creche.Adopted) { moved <- nursery.MoveDeadline(ctx, time.Now()) })
+			time.Sleep(time.Second)
+		}))
+		s.start(t, s.listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = nursery.FailAfter(r.Context(), time.Minute, func(ctx context.Context) error {
+				inner.ServeHTTP(w, r.WithContext(ctx))
+				return nil
+			})
+		}))
+		if got := <-s.ask(t); got.status != http.StatusOK || <-moved {
+			t.Errorf("got %v, or moved the deadline, want 200 and false", got)
+		}
+		s.leave()
+		wantErr(t, s.end(), nil)
+	})
+}
+
 // userKey is of the type that context's own key has.
 var userKey = new(int)
 
