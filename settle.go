@@ -50,16 +50,14 @@ func (x *Exchange) cutShort(parent context.Context) error {
 	if parent.Err() == nil {
 		return nil
 	}
-	cause := requestCause(context.Cause(parent))
-	for _, why := range []error{ErrRequestTimeout, ErrShutdown} {
-		if nursery.Is(cause, why) {
-			return cause
-		}
-	}
-	if nursery.Is(cause, ErrClientGone) || x.aroundIsCancelled() {
+	switch cause := requestCause(context.Cause(parent)); {
+	case nursery.Is(cause, ErrRequestTimeout), nursery.Is(cause, ErrShutdown):
+		return cause
+	case nursery.Is(cause, ErrClientGone), x.aroundIsCancelled():
 		return nil
+	default:
+		return cause
 	}
-	return cause
 }
 
 // aroundIsCancelled reports whether the exchange around x, if there is one, is.

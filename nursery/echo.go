@@ -62,7 +62,11 @@ func bare(real, err error) error {
 
 // isEcho follows the chain of a leaf. c is how the nursery was cancelled.
 func (n *Nursery) isEcho(leaf error, c *Cancelled) (echo, ofParent bool) {
-	parentCause, parentEnd := n.parentCause(), n.parent.Err()
+	var parentCause error
+	parentEnd := n.parent.Err()
+	if parentEnd != nil {
+		parentCause = causeOf(n.parent)
+	}
 	err := leaf
 	for range maxChain {
 		if _, ok := err.(*PanicError); ok {

@@ -127,19 +127,6 @@ func (w *words) find() {
 	})
 }
 
-// parentCause returns the cause of the parent's end, nil before it and for
-// those that are known in any case.
-func (n *Nursery) parentCause() error {
-	if n.parent.Err() == nil {
-		return nil
-	}
-	cause := causeOf(n.parent)
-	if cause == context.Canceled || cause == context.DeadlineExceeded {
-		return nil
-	}
-	return cause
-}
-
 // fileCut files, once, that the parent's end cut work short. What Run returns
 // for it is the parent's own cause, so that a nursery further up knows it for
 // the echo it is. That cause is not asked for here, where what was queued may
